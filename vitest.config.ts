@@ -1,0 +1,20 @@
+import { defineConfig } from 'vitest/config';
+
+/** `fast`: pure code, seconds, anywhere. `system`: real processes, real sockets, real programs; needs a build. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: ['test/system/**'], testTimeout: 30_000 } },
+      {
+        test: {
+          name: 'system',
+          include: ['test/system/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          // Two cores: clusters of one file at a time, or each would measure the others.
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
