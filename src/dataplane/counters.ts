@@ -1,0 +1,84 @@
+/**
+ * Nothing vanishes: at any instant, in packets as the stages see them (a superframe is one),
+ *
+ *     received + originated + copied + split = delivered + dropped + consumed + held
+ *
+ * Each term is counted at its own place and by nobody else: `received` where a port hands a packet in, `delivered`
+ * where a port has taken it, the rest where it happens. So a stage that loses a packet trips the check. The numbers
+ * live in shared memory: other threads read them without asking.
+ */
+import { consumeReasons, dropReasons } from '../packet/outcome.ts';
+
+const Term = { Received: 0, Originated: 1, Copied: 2, Split: 3, Delivered: 4, Held: 5, Violations: 6 } as const;
+const DROPS_AT = 8;
+const CONSUMED_AT = DROPS_AT + dropReasons.length;
+const SIZE = CONSUMED_AT + consumeReasons.length;
+
+export class Counters {
+  readonly shared: SharedArrayBuffer;
+  readonly #values: Float64Array;
+
+  constructor(shared = new SharedArrayBuffer(SIZE * Float64Array.BYTES_PER_ELEMENT)) {
+    this.shared = shared;
+    this.#values = new Float64Array(shared);
+  }
+
+  countReceived(): void {
+    this.#values[Term.Received]!++;
+  }
+
+  countOriginated(): void {
+    this.#values[Term.Originated]!++;
+  }
+
+  countDelivered(): void {
+    this.#values[Term.Delivered]!++;
+  }
+
+  /** @param index position in `dropReasons`. */
+  countDropped(index: number): void {
+    this.#values[DROPS_AT + index]!++;
+  }
+
+  /** @param index position in `consumeReasons`. */
+  countConsumed(index: number): void {
+    this.#values[CONSUMED_AT + index]!++;
+  }
+
+  /** Compares the two sides; counts a violation and returns the difference when they are not equal. */
+  check(): number {
+    const v = this.#values;
+    let difference = v[Term.Received]! + v[Term.Originated]! + v[Term.Copied]! + v[Term.Split]!;
+    difference -= v[Term.Delivered]! + v[Term.Held]!;
+    for (let i = DROPS_AT; i < SIZE; i++) difference -= v[i]!;
+    if (difference !== 0) v[Term.Violations]!++;
+    return difference;
+  }
+
+  /** Everything by name, zeros left out of the reasons. */
+  snapshot(): CounterSnapshot {
+    const v = this.#values;
+    const named = (at: number, reasons: readonly { name: string }[]) =>
+      Object.fromEntries(reasons.map((reason, i) => [reason.name, v[at + i]!]).filter(([, count]) => count !== 0));
+    return {
+      received: v[Term.Received]!,
+      originated: v[Term.Originated]!,
+      delivered: v[Term.Delivered]!,
+      held: v[Term.Held]!,
+      violations: v[Term.Violations]!,
+      dropped: named(DROPS_AT, dropReasons),
+      consumed: named(CONSUMED_AT, consumeReasons),
+    };
+  }
+}
+
+export interface CounterSnapshot {
+  readonly received: number;
+  readonly originated: number;
+  readonly delivered: number;
+  readonly held: number;
+  /** How often the check has failed: anything but 0 is a bug in podwire. */
+  readonly violations: number;
+  readonly dropped: Readonly<Record<string, number>>;
+  readonly consumed: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,78 @@
+/**
+ * The last packets of a node, always: their first bytes as they came in, and what became of them. A ring in the
+ * arena; recording a packet is one copy and a few stores.
+ */
+import type { Arena } from '../packet/arena.ts';
+import type { Packet } from '../packet/packet.ts';
+
+export const RECORDS = 4096;
+/** Enough for outer VXLAN, inner Ethernet, IPv6 and TCP with options. */
+export const RECORD_BYTES = 128;
+
+export class FlightRecorder {
+  readonly #arena: Arena;
+  readonly #at: number;
+  readonly #timeMs = new Float64Array(RECORDS);
+  readonly #len = new Uint32Array(RECORDS);
+  readonly #outcome = new Int16Array(RECORDS);
+  readonly #ingress = new Int32Array(RECORDS);
+  readonly #egress = new Int32Array(RECORDS);
+  #next = 0;
+
+  constructor(arena: Arena) {
+    this.#arena = arena;
+    this.#at = arena.reserve(RECORDS * RECORD_BYTES);
+  }
+
+  /** Before the first stage: the bytes. */
+  begin(pkt: Packet, nowMs: number): void {
+    const slot = this.#next & (RECORDS - 1);
+    this.#arena.copy(this.#at + slot * RECORD_BYTES, pkt.at, Math.min(pkt.len, RECORD_BYTES));
+    this.#timeMs[slot] = nowMs;
+    this.#len[slot] = pkt.len;
+    this.#ingress[slot] = pkt.ingress;
+    this.#egress[slot] = 0;
+  }
+
+  /** After the last one: the outcome. */
+  end(pkt: Packet, outcome: number): void {
+    const slot = this.#next & (RECORDS - 1);
+    this.#outcome[slot] = outcome;
+    this.#ingress[slot] = pkt.ingress;
+    this.#egress[slot] = pkt.egress;
+    this.#next++;
+  }
+
+  /** Records since the node started; the ring holds the last 4,096 of them. */
+  get recorded(): number {
+    return this.#next;
+  }
+
+  /** The newest records, oldest first. Copies: the ring moves on. */
+  last(count: number): FlightRecord[] {
+    const from = Math.max(0, this.#next - Math.min(count, RECORDS));
+    return Array.from({ length: this.#next - from }, (_, i) => {
+      const slot = (from + i) & (RECORDS - 1);
+      const at = this.#at + slot * RECORD_BYTES;
+      return {
+        timeMs: this.#timeMs[slot]!,
+        len: this.#len[slot]!,
+        outcome: this.#outcome[slot]!,
+        ingress: this.#ingress[slot]!,
+        egress: this.#egress[slot]!,
+        bytes: this.#arena.bytes.slice(at, at + Math.min(this.#len[slot]!, RECORD_BYTES)),
+      };
+    });
+  }
+}
+
+export interface FlightRecord {
+  /** The node's clock. */
+  readonly timeMs: number;
+  /** Bytes of the whole packet; `bytes` holds the first 128. */
+  readonly len: number;
+  readonly outcome: number;
+  readonly ingress: number;
+  readonly egress: number;
+  readonly bytes: Uint8Array;
+}

@@ -1,0 +1,55 @@
+/** The stages that deal with connections: is the flow known, translate it, enter a new one. */
+import { commitConnection } from '../conntrack/commit.ts';
+import { ConnectionFlag } from '../conntrack/connections.ts';
+import { trackPacket } from '../conntrack/track.ts';
+import { KEY_WORDS } from '../packet/flow-key.ts';
+import { loadKey } from '../packet/load-key.ts';
+import { CONTINUE, type Outcome } from '../packet/outcome.ts';
+import { type Packet, RELATED, UNTRACKED } from '../packet/packet.ts';
+import { rewriteFlow } from '../packet/rewrite.ts';
+import type { Dataplane } from './dataplane.ts';
+
+const translated = new Int32Array(KEY_WORDS);
+
+/** Reads the flow key out of the headers: everything after this stage asks the key. */
+export function flowKey(pkt: Packet): Outcome {
+  loadKey(pkt);
+  return CONTINUE;
+}
+
+/** One look-up: `Place.KnownFlow`, or continue as the first packet of a connection, or INVALID. */
+export function knownFlow(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
+  const outcome = trackPacket(dp.connections, pkt, nowMs);
+  if (outcome === CONTINUE) dp.originalKey.set(pkt.key);
+  return outcome;
+}
+
+/** Gives a packet of a known flow the addresses and ports that its connection was given. */
+export function translate(dp: Dataplane, pkt: Packet): Outcome {
+  if (pkt.connection < 0 || (dp.connections.flags[pkt.connection]! & ConnectionFlag.Translated) === 0) return CONTINUE;
+  dp.connections.translatedKey(pkt.connection * 2 + pkt.direction, translated);
+  rewriteFlow(pkt, translated, 0);
+  return CONTINUE;
+}
+
+/** Enters a new connection, now that nothing can stop its first packet; counts the packet for its direction. */
+export function commit(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
+  const { connections } = dp;
+  if (pkt.connection === RELATED) return CONTINUE;
+  if (pkt.connection === UNTRACKED) {
+    const outcome = commitConnection(connections, pkt, dp.originalKey, nowMs, dp.random());
+    if (outcome < 0) return outcome;
+    rememberWay(dp, pkt);
+  }
+  const half = pkt.connection * 2 + pkt.direction;
+  connections.packets[half]! += pkt.segments;
+  connections.bytes[half]! += pkt.len;
+  return CONTINUE;
+}
+
+/** Keeps the way out with the connection, so that its next packet does not ask the routes. */
+export function rememberWay(dp: Dataplane, pkt: Packet): void {
+  const half = pkt.connection * 2 + pkt.direction;
+  dp.connections.egress[half] = pkt.egress;
+  dp.connections.routeRevision[half] = dp.routeRevision;
+}

@@ -1,0 +1,35 @@
+import { type Outcome, Place } from '../packet/outcome.ts';
+import type { Packet } from '../packet/packet.ts';
+import { validate } from '../packet/validate.ts';
+import { egressPolicy, ingressPolicy } from '../policy/policies.ts';
+import { serviceDnat } from '../service/services.ts';
+import type { Dataplane, Port } from './dataplane.ts';
+import { flowKey, knownFlow } from './flows.ts';
+import { forward } from './forward.ts';
+import { neighbour } from './neighbour.ts';
+import { route } from './route.ts';
+import { antiSpoof, sourceMac } from './sources.ts';
+
+/**
+ * A frame has just left a pod. In order: is it sane, is it for the node itself, is it from who it claims, do we know
+ * the flow; and when we do not: is it for a service, may it leave, where does it go, may it arrive there.
+ *
+ * Every stage is a plain function: 0 goes on, a negative number is a drop reason, a positive one ends the story. Policy
+ * sees the packet after service translation: the backend as destination, the pod as source.
+ */
+export function fromPod(dp: Dataplane, port: Port, pkt: Packet, nowMs: number): Outcome {
+  const place =
+    validate(pkt) ||
+    sourceMac(port, pkt) ||
+    neighbour(dp, port, pkt) ||
+    flowKey(pkt) ||
+    antiSpoof(port, pkt) ||
+    knownFlow(dp, pkt, nowMs) ||
+    // The first packet of a connection.
+    serviceDnat(dp.services, pkt) ||
+    egressPolicy(dp.policies, pkt.ingress) ||
+    route(dp, pkt) ||
+    ingressPolicy(dp.policies, pkt.egress) ||
+    Place.NewFlow;
+  return place === Place.KnownFlow || place === Place.NewFlow ? forward(dp, pkt, nowMs) : place;
+}

@@ -1,0 +1,44 @@
+/**
+ * What a port calls for each packet: tells the packet's story, and counts and records how it ended. Stages never
+ * count their own drops, so no drop can be forgotten or counted twice.
+ */
+import { consumeIndex, type Outcome } from '../packet/outcome.ts';
+import type { Packet } from '../packet/packet.ts';
+import { Way, way } from '../packet/way.ts';
+import type { Dataplane, Port } from './dataplane.ts';
+import { fromHost } from './from-host.ts';
+import { fromPod } from './from-pod.ts';
+import { fromUnderlay } from './from-underlay.ts';
+
+export function receiveFromPod(dp: Dataplane, port: Port, pkt: Packet, nowMs: number): Outcome {
+  begin(dp, pkt, port.way, nowMs);
+  return end(dp, pkt, fromPod(dp, port, pkt, nowMs));
+}
+
+export function receiveFromHost(dp: Dataplane, port: Port, pkt: Packet, nowMs: number): Outcome {
+  begin(dp, pkt, port.way, nowMs);
+  return end(dp, pkt, fromHost(dp, port, pkt, nowMs));
+}
+
+export function receiveFromUnderlay(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
+  begin(dp, pkt, way(Way.Tunnel, 0), nowMs);
+  return end(dp, pkt, fromUnderlay(dp, pkt, nowMs));
+}
+
+function begin(dp: Dataplane, pkt: Packet, ingress: number, nowMs: number): void {
+  dp.counters.countReceived();
+  pkt.ingress = ingress;
+  pkt.egress = 0;
+  dp.recorder.begin(pkt, nowMs);
+}
+
+function end(dp: Dataplane, pkt: Packet, outcome: Outcome): Outcome {
+  if (outcome < 0) {
+    dp.counters.countDropped(-1 - outcome);
+  } else {
+    const consumed = consumeIndex(outcome);
+    if (consumed >= 0) dp.counters.countConsumed(consumed);
+  }
+  dp.recorder.end(pkt, outcome);
+  return outcome;
+}

@@ -1,0 +1,156 @@
+/**
+ * Cutting a superframe into wire packets, where it leaves through a port that needs that. Headers are written anew
+ * per segment into a region of their own; payload stays where it is and is gathered (`GatherList`). What changes per
+ * segment, and how, is what Linux's tcp_gso_segment and __udp_gso_segment do.
+ */
+import type { Arena } from '../packet/arena.ts';
+import type { GatherList } from '../packet/gather-list.ts';
+import type { Packet } from '../packet/packet.ts';
+import { pseudoSum } from '../packet/rewrite.ts';
+import { foldSum } from '../wire/checksum.ts';
+import { ipv4HeaderLen, ipv4Id, ipv4SetChecksum, ipv4SetId, ipv4SetTotalLength } from '../wire/ipv4.ts';
+import { IPV6_HEADER_LEN, ipv6SetPayloadLength } from '../wire/ipv6.ts';
+import { Protocol } from '../wire/protocol.ts';
+import { TCP_CHECKSUM, TcpFlag, tcpFlags, tcpSequence, tcpSetFlags, tcpSetSequence } from '../wire/tcp.ts';
+import { UDP_CHECKSUM, udpSetLength } from '../wire/udp.ts';
+
+/** Segments of one send: the kernel's UDP_MAX_SEGMENTS was 64 until Linux 6.9, and 64 fill 64 KiB at any real MTU. */
+export const CUT_SEGMENTS_MAX = 64;
+
+/** Longest tunnel + Ethernet + IP + L4 header: IPv6 with extension headers beyond this does not come as a superframe. */
+const HEADER_MAX = 256;
+
+/**
+ * Cuts one packet at a time. `begin`, then `next` until it says 0: each call appends the pieces of as many segments as
+ * one send may have to the gather list. A packet that is no superframe is one piece.
+ */
+export class Cutter {
+  readonly #arena: Arena;
+  readonly #headersAt: number;
+  #pkt: Packet | undefined;
+  #offset = 0;
+  #segment = 0;
+  // What does not change from segment to segment.
+  #headerLen = 0;
+  #payloadLen = 0;
+  #ipSum = 0;
+  #ipId = 0;
+  #l4Sum = 0;
+  #sequence = 0;
+  #flags = 0;
+
+  constructor(arena: Arena) {
+    this.#arena = arena;
+    this.#headersAt = arena.reserve(CUT_SEGMENTS_MAX * HEADER_MAX);
+  }
+
+  /** False when the headers are longer than any that a kernel hands over with a superframe. */
+  begin(pkt: Packet): boolean {
+    this.#pkt = pkt;
+    this.#offset = 0;
+    this.#segment = 0;
+    this.#headerLen = pkt.payloadAt - pkt.at;
+    this.#payloadLen = pkt.at + pkt.len - pkt.payloadAt;
+    if (pkt.gsoSize === 0) return true;
+    if (this.#headerLen > HEADER_MAX) return false;
+    this.#prepareIp(pkt);
+    this.#prepareL4(pkt);
+    return true;
+  }
+
+  /** Bytes of every segment but the last, which may be shorter. */
+  get segmentBytes(): number {
+    return this.#headerLen + Math.min(this.#pkt!.gsoSize, this.#payloadLen);
+  }
+
+  /** Appends up to `segmentsMax` segments; returns how many, 0 when nothing is left. */
+  next(gather: GatherList, segmentsMax: number): number {
+    const pkt = this.#pkt!;
+    if (pkt.gsoSize === 0) {
+      if (this.#segment > 0) return 0;
+      this.#segment = 1;
+      gather.add(pkt.at, pkt.len);
+      return 1;
+    }
+    let count = 0;
+    while (count < segmentsMax && this.#offset < this.#payloadLen) {
+      const len = Math.min(pkt.gsoSize, this.#payloadLen - this.#offset);
+      const header = this.#headersAt + count * HEADER_MAX;
+      this.#arena.copy(header, pkt.at, this.#headerLen);
+      this.#writeIp(pkt, header, len);
+      this.#writeL4(pkt, header, len);
+      gather.add(header, this.#headerLen);
+      gather.add(pkt.payloadAt + this.#offset, len);
+      this.#offset += len;
+      this.#segment++;
+      count++;
+    }
+    return count;
+  }
+
+  #prepareIp(pkt: Packet): void {
+    if (pkt.version !== 4) return;
+    this.#ipId = ipv4Id(pkt.view, pkt.l3At);
+    const { view, l3At } = pkt;
+    ipv4SetTotalLength(view, l3At, 0);
+    ipv4SetId(view, l3At, 0);
+    ipv4SetChecksum(view, l3At, 0);
+    this.#ipSum = this.#arena.sum(l3At, ipv4HeaderLen(view, l3At));
+  }
+
+  /** Leaves the L4 header's changing fields zero in the packet and keeps the sum of the rest. */
+  #prepareL4(pkt: Packet): void {
+    const { view, l4At } = pkt;
+    if (pkt.protocol === Protocol.Tcp) {
+      this.#sequence = tcpSequence(view, l4At);
+      this.#flags = tcpFlags(view, l4At);
+      tcpSetSequence(view, l4At, 0);
+      tcpSetFlags(view, l4At, 0);
+      view.setUint16(l4At + TCP_CHECKSUM, 0);
+    } else {
+      udpSetLength(view, l4At, 0);
+      view.setUint16(l4At + UDP_CHECKSUM, 0);
+    }
+    this.#l4Sum = foldSum(this.#arena.sum(l4At, pkt.payloadAt - l4At) + pseudoSum(pkt, 0));
+  }
+
+  #writeIp(pkt: Packet, header: number, len: number): void {
+    const { view } = pkt;
+    const ip = header + (pkt.l3At - pkt.at);
+    const ipLen = pkt.payloadAt - pkt.l3At + len;
+    if (pkt.version === 6) {
+      ipv6SetPayloadLength(view, ip, ipLen - IPV6_HEADER_LEN);
+      return;
+    }
+    const id = (this.#ipId + this.#segment) & 0xffff;
+    ipv4SetTotalLength(view, ip, ipLen);
+    ipv4SetId(view, ip, id);
+    ipv4SetChecksum(view, ip, ~foldSum(this.#ipSum + ipLen + id) & 0xffff);
+  }
+
+  #writeL4(pkt: Packet, header: number, len: number): void {
+    const { view } = pkt;
+    const l4 = header + (pkt.l4At - pkt.at);
+    const l4Len = pkt.payloadAt - pkt.l4At + len;
+    let sum = this.#l4Sum + l4Len + this.#arena.sum(pkt.payloadAt + this.#offset, len);
+    if (pkt.protocol === Protocol.Tcp) {
+      const sequence = (this.#sequence + this.#offset) | 0;
+      const flags = this.#segmentFlags(len);
+      tcpSetSequence(view, l4, sequence);
+      tcpSetFlags(view, l4, flags);
+      sum += (sequence >>> 16) + (sequence & 0xffff) + flags;
+      view.setUint16(l4 + TCP_CHECKSUM, ~foldSum(sum) & 0xffff);
+    } else {
+      udpSetLength(view, l4, l4Len);
+      view.setUint16(l4 + UDP_CHECKSUM, ~foldSum(sum + l4Len) & 0xffff || 0xffff);
+    }
+  }
+
+  /** FIN and PSH belong to the last segment, CWR to the first (RFC 3168 section 6.1.2). */
+  #segmentFlags(len: number): number {
+    let flags = this.#flags;
+    if (this.#offset + len < this.#payloadLen) flags &= ~(TcpFlag.Fin | TcpFlag.Psh);
+    if (this.#segment > 0) flags &= ~TcpFlag.Cwr;
+    return flags;
+  }
+}

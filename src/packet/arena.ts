@@ -1,0 +1,72 @@
+/**
+ * `packet/`: a packet's bytes and what is known about them. This file owns the bytes.
+ *
+ * One `WebAssembly.Memory` per dataplane thread, never grown, so that the SIMD checksum and the kernel see the same
+ * memory and addresses stay valid. Positions are byte offsets from its start; only `base` turns one into an address
+ * for a system call. The arena must outlive every such address: a bare number keeps nothing alive.
+ */
+import { foldSum } from '../wire/checksum.ts';
+import { checksumWasm } from './checksum-wasm.ts';
+
+const PAGE_BYTES = 65_536;
+
+interface Kernels {
+  sum(at: number, len: number): number;
+  copy(to: number, from: number, len: number): void;
+}
+
+/** The little of WebAssembly that is used here; its types come with the browser's library only. */
+interface WebAssemblyApi {
+  Memory: new (pages: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
+  Module: new (bytes: Uint8Array) => object;
+  Instance: new (module: object, imports: object) => { readonly exports: object };
+}
+const { WebAssembly: wasm } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
+
+/** Compiled once: every arena of a process shares the code. */
+const compiled = new wasm.Module(Uint8Array.from(atob(checksumWasm), (char) => char.charCodeAt(0)));
+
+export class Arena {
+  readonly buffer: ArrayBuffer;
+  readonly view: DataView;
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  /** Address of byte 0 in this process, set once by the I/O layer; 0 where nothing leaves the process. */
+  base = 0;
+  readonly #kernels: Kernels;
+  #reserved = 64; // offset 0 is never handed out, so that it can mean "nothing"
+
+  constructor(capacityBytes: number) {
+    const pages = Math.ceil(capacityBytes / PAGE_BYTES);
+    const memory = new wasm.Memory({ initial: pages, maximum: pages });
+    this.buffer = memory.buffer;
+    this.view = new DataView(this.buffer);
+    this.bytes = new Uint8Array(this.buffer);
+    this.words = new Int32Array(this.buffer);
+    this.#kernels = new wasm.Instance(compiled, { arena: { memory } }).exports as Kernels;
+  }
+
+  /** Takes a region for good, at start-up. Cache-line aligned. */
+  reserve(bytes: number): number {
+    const at = this.#reserved;
+    this.#reserved = (at + bytes + 63) & ~63;
+    if (this.#reserved > this.buffer.byteLength) throw new Error(`arena exhausted: ${bytes} more bytes wanted`);
+    return at;
+  }
+
+  /** Sum of big-endian words, as `wire/checksum.ts` defines it; at most 65,535 bytes. */
+  sum(at: number, len: number): number {
+    const little = this.#kernels.sum(at, len);
+    return ((little & 0xff) << 8) | (little >>> 8);
+  }
+
+  /** Checksum of a region over an initial sum (a pseudo header's). */
+  checksum(at: number, len: number, initial: number): number {
+    return ~foldSum(this.sum(at, len) + initial) & 0xffff;
+  }
+
+  /** Copies within the arena; the regions may overlap. */
+  copy(to: number, from: number, len: number): void {
+    this.#kernels.copy(to, from, len);
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * What became of a packet, as one small integer. Stages return 0 to go on, a negative number to drop, a positive
+ * number when the packet has found its place. The tables below are the only list of drop and consume reasons:
+ * counters, documents and messages are made from them. Append only: numbers outlive releases in captures.
+ */
+export interface Reason {
+  readonly name: string;
+  /** What was wrong, or what was done, in one sentence. */
+  readonly means: string;
+  /** Where a person should look next. */
+  readonly look: string;
+}
+
+const dropRows = [
+  { name: 'FrameTooShort', means: 'The frame ends inside its Ethernet header.', look: 'The program that injected it.' },
+  {
+    name: 'UnsupportedEtherType',
+    means: 'Neither IPv4, IPv6 nor ARP.',
+    look: 'Protocols other than IP do not cross a cluster network.',
+  },
+  {
+    name: 'VlanTagged',
+    means: 'The frame carries an 802.1Q or 802.1ad tag (RFC 7348 section 6.1).',
+    look: 'A VLAN interface inside the pod.',
+  },
+  { name: 'BadSourceMac', means: 'The source MAC is a group address.', look: 'The program that injected it.' },
+  {
+    name: 'BadIpHeader',
+    means: 'Version, header length, total length or extension headers lie.',
+    look: 'A fuzzer, or a raw socket.',
+  },
+  {
+    name: 'BadIpChecksum',
+    means: 'The IPv4 header checksum is wrong.',
+    look: 'A raw socket that fills its own header.',
+  },
+  {
+    name: 'SourceRouted',
+    means: 'IPv4 source route option, or IPv6 routing header with segments left (RFC 5095).',
+    look: 'Nobody needs these; check who sends them.',
+  },
+  {
+    name: 'MartianAddress',
+    means:
+      'A source or destination that may not appear on a link: loopback, unspecified, reserved, or a multicast source.',
+    look: 'Addresses and routes inside the pod.',
+  },
+  {
+    name: 'BadL4Header',
+    means: 'The TCP, UDP, SCTP or ICMP header is cut short or lies about its length.',
+    look: 'A fuzzer, or a raw socket.',
+  },
+  {
+    name: 'BadL4Checksum',
+    means: 'The TCP, UDP, ICMP or ICMPv6 checksum is wrong (CT-006).',
+    look: 'Corruption on the link, or a raw socket.',
+  },
+  {
+    name: 'BadOffload',
+    means: 'The virtio header asks for a segmentation or checksum that does not fit the packet.',
+    look: 'A packet socket with PACKET_VNET_HDR inside the pod.',
+  },
+  {
+    name: 'Fragment',
+    means: 'An IP fragment. Datagrams are not reassembled yet, so ports are unknown: closed, not open (TN-060).',
+    look: 'Send datagrams that fit the pod MTU.',
+  },
+  {
+    name: 'SpoofedMac',
+    means: 'The source MAC is not the one of this port.',
+    look: 'MAC changes or bridges inside the pod.',
+  },
+  {
+    name: 'SpoofedSource',
+    means: 'The source address does not belong to the port or tunnel endpoint that the packet came from (CI-004).',
+    look: 'Added addresses inside the pod, or replies from the wrong address.',
+  },
+  {
+    name: 'ArpUnknownTarget',
+    means: 'ARP for an address that is not the next hop; pods have no neighbours on their link.',
+    look: 'An address with a wide prefix length added inside the pod.',
+  },
+  { name: 'BadArp', means: 'Malformed ARP, or an ARP reply that nobody asked for.', look: 'ARP spoofing tools.' },
+  {
+    name: 'BadNeighbourMessage',
+    means: 'A Neighbour Discovery message that RFC 4861 section 7.1 tells to discard.',
+    look: 'ND spoofing tools.',
+  },
+  {
+    name: 'NeighbourUnknownTarget',
+    means: 'A solicitation for an address that is not the next hop.',
+    look: 'An address with a wide prefix length added inside the pod.',
+  },
+  {
+    name: 'ForbiddenNeighbourMessage',
+    means: 'Router advertisement or redirect from a pod: static knowledge wins (CVE-2020-10749).',
+    look: 'radvd or an attack tool inside the pod.',
+  },
+  {
+    name: 'LinkLocal',
+    means: 'A link-local source or destination would have to be forwarded (RFC 4291 section 2.5.6).',
+    look: 'Programs that talk to fe80:: or 169.254 addresses.',
+  },
+  {
+    name: 'Multicast',
+    means: 'Multicast or broadcast does not cross the cluster network.',
+    look: 'mDNS, SSDP, DHCP clients inside pods.',
+  },
+  {
+    name: 'Invalid',
+    means: 'Connection tracking calls the packet INVALID: no flow, and it may not begin one.',
+    look: 'TCP flags that never occur together, a reply without a request.',
+  },
+  {
+    name: 'ConntrackFull',
+    means: 'The connection table is full.',
+    look: '`podwire conntrack list`; the scenario may need a larger table.',
+  },
+  {
+    name: 'NatExhausted',
+    means: 'No source port was free that makes the reply unique (CT-072).',
+    look: 'Many clients of one destination behind one address.',
+  },
+  {
+    name: 'NoRoute',
+    means: 'No route to the destination.',
+    look: 'The address is outside the cluster; ways out come with the outside port.',
+  },
+  {
+    name: 'NoSuchPod',
+    means: "The destination is in this node's pod CIDR, but no pod has it.",
+    look: 'The pod is gone, or not there yet.',
+  },
+  { name: 'TtlExceeded', means: 'TTL or hop limit would reach zero.', look: 'traceroute, or a routing loop.' },
+  {
+    name: 'MtuExceeded',
+    means: 'Larger than the MTU of the way out.',
+    look: 'MTUs inside the pods; the pod MTU is the underlay MTU less 50.',
+  },
+  {
+    name: 'UnknownEndpoint',
+    means: 'An encapsulated packet from an address that is no node of this cluster.',
+    look: 'Who sends to UDP port 4789 of this node.',
+  },
+  {
+    name: 'BadVxlan',
+    means: 'VXLAN header cut short, or its I flag clear (RFC 7348 section 5).',
+    look: 'The sender of the tunnel packet.',
+  },
+  {
+    name: 'UnknownVni',
+    means: 'A VNI that this cluster does not use (RFC 7348 section 4).',
+    look: 'The sender of the tunnel packet.',
+  },
+  {
+    name: 'WrongTunnelMac',
+    means: "The inner destination MAC is not this node's.",
+    look: 'A stale or foreign tunnel endpoint.',
+  },
+  {
+    name: 'EcnCongestion',
+    means: 'Outer header marked CE over an inner packet that is not ECN-capable (RFC 6040 section 4.2).',
+    look: 'A router on the underlay that marks everything.',
+  },
+  {
+    name: 'TunnelLoop',
+    means: 'The packet came through a tunnel and would have to leave through one.',
+    look: 'Routes that disagree between nodes: a change is on its way.',
+  },
+  {
+    name: 'PortBusy',
+    means: 'The receiving side was full: the pod does not read fast enough.',
+    look: "The pod's program; drops of its interface.",
+  },
+  { name: 'PortDown', means: 'The port is gone or its interface is down.', look: 'The pod is ending.' },
+  { name: 'UnderlayBusy', means: 'The underlay socket took no more.', look: 'Load; the receiving node.' },
+  {
+    name: 'UnderlayError',
+    means: 'The underlay socket refused the packet.',
+    look: 'The node log names the system error.',
+  },
+  { name: 'PolicyDenied', means: 'A NetworkPolicy does not allow it.', look: 'The rule that the event names.' },
+  {
+    name: 'UnsupportedTunnelPayload',
+    means: 'The inner frame is neither IPv4 nor IPv6: nothing else is sent through tunnels.',
+    look: 'The sender of the tunnel packet.',
+  },
+] as const satisfies readonly Reason[];
+
+const consumeRows = [
+  { name: 'ArpAnswered', means: 'ARP request for the next hop; the reply left on the same port.', look: '' },
+  { name: 'ArpProbeAbsorbed', means: "ARP probe or announcement of the port's own address (RFC 5227).", look: '' },
+  {
+    name: 'NeighbourAnswered',
+    means: 'Neighbour solicitation for the next hop; the advertisement left on the same port.',
+    look: '',
+  },
+  {
+    name: 'NeighbourAbsorbed',
+    means: 'Duplicate-address probe or advertisement of an own address (RFC 4862).',
+    look: '',
+  },
+  {
+    name: 'RouterSolicitationAbsorbed',
+    means: 'Router solicitation: there is no router advertisement here.',
+    look: '',
+  },
+  {
+    name: 'MulticastListenerAbsorbed',
+    means: 'MLD or IGMP report: the kernel announces its groups on every interface.',
+    look: '',
+  },
+] as const satisfies readonly Reason[];
+
+export type DropName = (typeof dropRows)[number]['name'];
+export type ConsumeName = (typeof consumeRows)[number]['name'];
+
+export const dropReasons: readonly Reason[] = dropRows;
+export const consumeReasons: readonly Reason[] = consumeRows;
+
+const CONSUME_BASE = 16;
+
+/** Drop.X is -1, -2, … in table order. */
+export const Drop = Object.fromEntries(dropRows.map((row, i) => [row.name, -1 - i])) as Readonly<
+  Record<DropName, number>
+>;
+
+/** Consumed.X is 16, 17, … in table order: the packet's story ends well without being delivered. */
+export const Consumed = Object.fromEntries(consumeRows.map((row, i) => [row.name, CONSUME_BASE + i])) as Readonly<
+  Record<ConsumeName, number>
+>;
+
+/** Go on with the next stage. */
+export const CONTINUE = 0;
+/** Positive: the packet has found its place. */
+export const Place = { KnownFlow: 1, NewFlow: 2, Delivered: 3 } as const;
+
+/** 0 continues, negative is a drop reason, positive a place. */
+export type Outcome = number;
+
+/** `dropped: SpoofedSource`, for people. */
+export function outcomeName(outcome: Outcome): string {
+  if (outcome < 0) return `dropped: ${dropReasons[-1 - outcome]?.name ?? outcome}`;
+  if (outcome >= CONSUME_BASE) return `consumed: ${consumeReasons[outcome - CONSUME_BASE]?.name ?? outcome}`;
+  return outcome === Place.Delivered ? 'delivered' : 'in progress';
+}
+
+/** Index of a consume outcome in `consumeReasons`, or -1. */
+export function consumeIndex(outcome: Outcome): number {
+  return outcome >= CONSUME_BASE ? outcome - CONSUME_BASE : -1;
+}

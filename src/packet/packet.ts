@@ -1,0 +1,89 @@
+import { ADDRESS_WORDS } from '../wire/address.ts';
+import type { Arena } from './arena.ts';
+import { KEY_WORDS } from './flow-key.ts';
+
+/**
+ * What the TCP, UDP or ICMP checksum field of a packet holds:
+ * - `Complete`: the checksum, known to be right (or the UDP zero that means none).
+ * - `Partial`: the sum of the pseudo header only, as virtio hands packets over (VIRTIO_NET_HDR_F_NEEDS_CSUM).
+ * - `Unverified`: something that claims to be the checksum; it came from a wire.
+ *
+ * RFC 1624 patching is right for the first and the last, and wrong for `Partial`: only `rewrite.ts` touches checksums.
+ */
+export const ChecksumState = { Complete: 0, Partial: 1, Unverified: 2 } as const;
+
+/** `pkt.connection` of a packet that has none yet. */
+export const UNTRACKED = -1;
+/** `pkt.connection` of an ICMP error about a known connection: it passes, and never touches the entry. */
+export const RELATED = -2;
+
+/**
+ * One packet on its way through a node. A dataplane has one of these per packet in flight and uses it again: every
+ * field is set by whoever receives the packet, or by the stage named beside it. Offsets are into the arena.
+ *
+ * A superframe (TCP or UDP with `gsoSize` > 0, at most 64 KiB) is one packet to every stage.
+ */
+export class Packet {
+  readonly arena: Arena;
+  readonly view: DataView;
+
+  // Set on receipt.
+  /** First byte of the Ethernet frame (of the VXLAN header before `decapsulate`). There is headroom before it. */
+  at = 0;
+  /** Bytes of the frame. */
+  len = 0;
+  checksum: number = ChecksumState.Unverified;
+  /** For `Partial`: where the summed region begins, from `at`, and where in it the field is (virtio csum_start/_offset). */
+  partialStart = 0;
+  partialOffset = 0;
+  /** Payload bytes per segment of a superframe; 0 for an ordinary packet. */
+  gsoSize = 0;
+  /** Way it came in by (`way.ts`). */
+  ingress = 0;
+  /** Outer source address, four words, when it came through a tunnel. */
+  readonly outerSource = new Int32Array(ADDRESS_WORDS);
+  /** TOS octet of the outer header: the one it came with, later the one to send with. */
+  outerTos = 0;
+
+  // Set by `validate`.
+  etherType = 0;
+  /** 4, 6, or 0 for what is not IP. */
+  version = 0;
+  protocol = 0;
+  l3At = 0;
+  l4At = 0;
+  /** Bytes from `l4At` to the packet's end. */
+  l4Len = 0;
+  /** First byte after the TCP, UDP, SCTP or ICMP header; what a superframe is cut from. */
+  payloadAt = 0;
+
+  // Set by the connection stages.
+  /** Key of the packet as it is now (`flow-key.ts`). */
+  readonly key = new Int32Array(KEY_WORDS);
+  hash = 0;
+  /** Connection number, or `UNTRACKED`, or `RELATED`. */
+  connection = UNTRACKED;
+  /** 0 original, 1 reply. */
+  direction = 0;
+
+  // Set by `route`.
+  /** Way it goes out by. */
+  egress = 0;
+
+  constructor(arena: Arena) {
+    this.arena = arena;
+    this.view = arena.view;
+  }
+
+  /** Wire packets that this packet is, or becomes when it is cut. */
+  get segments(): number {
+    if (this.gsoSize === 0) return 1;
+    return Math.ceil((this.l4At + this.l4Len - this.payloadAt) / this.gsoSize);
+  }
+
+  /** Length of its largest IP packet on a wire: what an MTU is compared with. */
+  get largestIpLen(): number {
+    if (this.gsoSize === 0) return this.at + this.len - this.l3At;
+    return this.payloadAt - this.l3At + this.gsoSize;
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The first stage of every story: is the frame what it says it is? After `validate` has continued, the packet's
+ * offsets are set, its headers may be read without further checks, bytes after the IP packet are cut off, and its
+ * checksum is complete or partial, never unverified.
+ */
+import { ETHERNET_HEADER_LEN, EtherType, etherType, sourceMacIsGroup } from '../wire/ethernet.ts';
+import { ICMP_HEADER_LEN } from '../wire/icmp.ts';
+import {
+  ipv4CheckedLen,
+  ipv4Destination,
+  ipv4Fragmented,
+  ipv4MartianDestination,
+  ipv4MartianSource,
+  ipv4Protocol,
+  ipv4Source,
+  ipv4SourceRouted,
+  ipv4TotalLength,
+} from '../wire/ipv4.ts';
+import {
+  IPV6_EXTENSIONS_MAX,
+  IPV6_HEADER_LEN,
+  Ipv6Extension,
+  ipv6CheckedLen,
+  ipv6MartianDestination,
+  ipv6MartianSource,
+  ipv6NextHeader,
+  ipv6PayloadLength,
+} from '../wire/ipv6.ts';
+import { Protocol } from '../wire/protocol.ts';
+import { SCTP_HEADER_LEN } from '../wire/sctp.ts';
+import { TCP_CHECKSUM, tcpCheckedLen } from '../wire/tcp.ts';
+import { UDP_CHECKSUM, UDP_HEADER_LEN, udpCheckedLen, udpLength } from '../wire/udp.ts';
+import { CONTINUE, Drop, type Outcome } from './outcome.ts';
+import { ChecksumState, type Packet, UNTRACKED } from './packet.ts';
+import { completeGeneric, verifyChecksum } from './rewrite.ts';
+
+/** A superframe of more segments than this has a segment size no TCP or UDP sender uses (Linux's smallest MSS is 48). */
+const SEGMENTS_MAX = 1366;
+
+export function validate(pkt: Packet): Outcome {
+  if (pkt.len < ETHERNET_HEADER_LEN) return Drop.FrameTooShort;
+  if (sourceMacIsGroup(pkt.view, pkt.at)) return Drop.BadSourceMac;
+  const type = etherType(pkt.view, pkt.at);
+  pkt.etherType = type;
+  pkt.l3At = pkt.at + ETHERNET_HEADER_LEN;
+  pkt.connection = UNTRACKED;
+  pkt.protocol = 0;
+  if (type === EtherType.Ipv4) return validateIpv4(pkt) || validateL4(pkt);
+  if (type === EtherType.Ipv6) return validateIpv6(pkt) || validateL4(pkt);
+  pkt.version = 0;
+  if (type === EtherType.Arp) return CONTINUE;
+  if (type === EtherType.Vlan || type === EtherType.QinQ) return Drop.VlanTagged;
+  return Drop.UnsupportedEtherType;
+}
+
+function validateIpv4(pkt: Packet): Outcome {
+  const { view, l3At } = pkt;
+  const available = pkt.at + pkt.len - l3At;
+  const headerLen = ipv4CheckedLen(view, l3At, available);
+  if (headerLen === 0) return Drop.BadIpHeader;
+  const totalLength = ipv4TotalLength(view, l3At);
+  if (totalLength < headerLen || totalLength > available) return Drop.BadIpHeader;
+  if (pkt.arena.sum(l3At, headerLen) !== 0xffff) return Drop.BadIpChecksum;
+  if (headerLen > 20 && ipv4SourceRouted(view, l3At)) return Drop.SourceRouted;
+  if (ipv4MartianSource(ipv4Source(view, l3At))) return Drop.MartianAddress;
+  if (ipv4MartianDestination(ipv4Destination(view, l3At))) return Drop.MartianAddress;
+  if (ipv4Fragmented(view, l3At) !== 0) return Drop.Fragment;
+  pkt.version = 4;
+  pkt.len = l3At - pkt.at + totalLength; // Ethernet pads short frames
+  pkt.protocol = ipv4Protocol(view, l3At);
+  pkt.l4At = l3At + headerLen;
+  pkt.l4Len = totalLength - headerLen;
+  return CONTINUE;
+}
+
+function validateIpv6(pkt: Packet): Outcome {
+  const { view, l3At } = pkt;
+  const available = pkt.at + pkt.len - l3At;
+  if (ipv6CheckedLen(view, l3At, available) === 0) return Drop.BadIpHeader;
+  const payloadLen = ipv6PayloadLength(view, l3At);
+  if (payloadLen > available - IPV6_HEADER_LEN) return Drop.BadIpHeader;
+  if (ipv6MartianSource(view, l3At) || ipv6MartianDestination(view, l3At)) return Drop.MartianAddress;
+  pkt.version = 6;
+  pkt.len = l3At - pkt.at + IPV6_HEADER_LEN + payloadLen;
+  return walkExtensions(pkt);
+}
+
+/** Finds the upper-layer header behind the extension headers (RFC 8200 section 4), in bounded work. */
+function walkExtensions(pkt: Packet): Outcome {
+  const { view, l3At } = pkt;
+  const end = pkt.at + pkt.len;
+  let next = ipv6NextHeader(view, l3At);
+  let at = l3At + IPV6_HEADER_LEN;
+  for (let i = 0; i <= IPV6_EXTENSIONS_MAX; i++) {
+    if (next === Ipv6Extension.Fragment) return Drop.Fragment;
+    if (next !== Ipv6Extension.HopByHop && next !== Ipv6Extension.Routing && next !== Ipv6Extension.Destination) {
+      pkt.protocol = next;
+      pkt.l4At = at;
+      pkt.l4Len = end - at;
+      return CONTINUE;
+    }
+    if (next === Ipv6Extension.HopByHop && i > 0) return Drop.BadIpHeader; // only ever first (RFC 8200 section 4.1)
+    const length = at + 8 <= end ? (view.getUint8(at + 1) + 1) << 3 : 0;
+    if (length === 0 || at + length > end) return Drop.BadIpHeader;
+    if (next === Ipv6Extension.Routing && view.getUint8(at + 3) !== 0) return Drop.SourceRouted;
+    next = view.getUint8(at);
+    at += length;
+  }
+  return Drop.BadIpHeader;
+}
+
+function validateL4(pkt: Packet): Outcome {
+  const headerLen = l4HeaderLen(pkt);
+  if (headerLen < 0) return Drop.BadL4Header;
+  pkt.payloadAt = pkt.l4At + headerLen;
+  if (pkt.gsoSize !== 0) return validateSuperframe(pkt);
+  if (pkt.checksum === ChecksumState.Partial) return validatePartial(pkt);
+  if (pkt.checksum === ChecksumState.Unverified && !verifyChecksum(pkt)) return Drop.BadL4Checksum;
+  pkt.checksum = ChecksumState.Complete;
+  return CONTINUE;
+}
+
+/** Bytes of the upper-layer header; 0 for protocols without one that we know; -1 when it lies. */
+function l4HeaderLen(pkt: Packet): number {
+  switch (pkt.protocol) {
+    case Protocol.Tcp:
+      return tcpCheckedLen(pkt.view, pkt.l4At, pkt.l4Len) || -1;
+    case Protocol.Udp:
+      return udpCheckedLen(pkt.view, pkt.l4At, pkt.l4Len) === 0 ? -1 : UDP_HEADER_LEN;
+    case Protocol.Sctp:
+      return pkt.l4Len < SCTP_HEADER_LEN ? -1 : SCTP_HEADER_LEN;
+    case Protocol.Icmp:
+      return pkt.version === 4 && pkt.l4Len < ICMP_HEADER_LEN ? -1 : 0;
+    case Protocol.Icmpv6:
+      return pkt.version === 6 && pkt.l4Len < ICMP_HEADER_LEN ? -1 : 0;
+    default:
+      return 0;
+  }
+}
+
+/** Is the partial checksum the one of this packet's own TCP or UDP header? */
+function partialIsOwn(pkt: Packet): boolean {
+  const field = pkt.protocol === Protocol.Tcp ? TCP_CHECKSUM : pkt.protocol === Protocol.Udp ? UDP_CHECKSUM : -1;
+  return pkt.partialStart === pkt.l4At - pkt.at && pkt.partialOffset === field;
+}
+
+function validateSuperframe(pkt: Packet): Outcome {
+  const payloadLen = pkt.at + pkt.len - pkt.payloadAt;
+  const sane =
+    pkt.checksum === ChecksumState.Partial &&
+    partialIsOwn(pkt) &&
+    payloadLen > 0 &&
+    pkt.segments <= SEGMENTS_MAX &&
+    pkt.payloadAt - pkt.l3At + pkt.gsoSize <= 0xffff;
+  return sane ? CONTINUE : Drop.BadOffload;
+}
+
+/**
+ * The kernel may leave any checksum to us, also one further in (a tunnel that a pod runs itself). What is not the
+ * packet's own TCP or UDP checksum is completed here, so that no later stage meets it.
+ */
+function validatePartial(pkt: Packet): Outcome {
+  const own = partialIsOwn(pkt) && (pkt.protocol !== Protocol.Udp || udpLength(pkt.view, pkt.l4At) === pkt.l4Len);
+  if (own) return CONTINUE;
+  if (!completeGeneric(pkt)) return Drop.BadOffload;
+  if (!verifyChecksum(pkt)) return Drop.BadL4Checksum;
+  pkt.checksum = ChecksumState.Complete;
+  return CONTINUE;
+}
