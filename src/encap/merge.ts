@@ -62,8 +62,12 @@ export class Merger {
     this.#stride = stride;
   }
 
-  /** The next packet, still with its VXLAN header: `pkt.at`, `len`, checksum state and segment size. False at the end. */
-  next(pkt: Packet): boolean {
+  /**
+   * The next packet, still with its VXLAN header: `pkt.at`, `len`, checksum state and segment size. False at the end.
+   *
+   * @param merge false hands out the datagrams one by one.
+   */
+  next(pkt: Packet, merge = true): boolean {
     if (this.#at >= this.#end) return false;
     const first = this.#at;
     pkt.at = first;
@@ -71,7 +75,7 @@ export class Merger {
     pkt.checksum = ChecksumState.Unverified;
     pkt.gsoSize = 0;
     this.#at += pkt.len;
-    if (this.#at < this.#end && this.#readSegment(first, pkt.len)) this.#extend(pkt);
+    if (merge && this.#at < this.#end && this.#readSegment(first, pkt.len)) this.#extend(pkt);
     return true;
   }
 

@@ -185,6 +185,11 @@ const dropRows = [
     means: 'The inner frame is neither IPv4 nor IPv6: nothing else is sent through tunnels.',
     look: 'The sender of the tunnel packet.',
   },
+  {
+    name: 'PortError',
+    means: 'The kernel refused the frame on its way into a port.',
+    look: 'The node log names the system error.',
+  },
 ] as const satisfies readonly Reason[];
 
 const consumeRows = [

@@ -34,12 +34,20 @@ export const libc: { func(definition: string): LibcFunction } =
 /** The calling thread's errno. Read it right after the call that failed. */
 export const errno: () => number = koffi.errno;
 
+/** Buffers whose address was taken last: a call that is about to use one must not lose it to the garbage collector. */
+const recent: (ArrayBuffer | ArrayBufferView | undefined)[] = Array.from({ length: 16 }, () => undefined);
+let recentNext = 0;
+
 /**
  * The address of the first byte that `buffer` shows, its byteOffset included.
  *
- * The memory of an ArrayBuffer never moves, but it is freed with it: keep `buffer` referenced.
+ * The memory of an ArrayBuffer never moves, but it is freed with it. The last 16 buffers are kept alive here, which is
+ * enough for the call at hand; whoever uses an address for longer keeps `buffer` in a field or in a variable that
+ * functions use. (A module's variable that no function mentions is collected once the module has run.)
  */
 export function addressOf(buffer: ArrayBuffer | ArrayBufferView): number {
+  recent[recentNext] = buffer;
+  recentNext = (recentNext + 1) % recent.length;
   return Number(koffi.address(buffer));
 }
 

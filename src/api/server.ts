@@ -1,0 +1,132 @@
+/**
+ * Serves the API on a unix socket that only its owner may open. Kubernetes' paths and objects for what Kubernetes
+ * has; `/apis/podwire.dev/v1` for what only podwire has.
+ */
+import { chmodSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Cluster, RunningNode, RunningPod } from '../cluster/cluster.ts';
+import { listConnections } from './connections.ts';
+import { listOf, nodeObject, podObject } from './objects.ts';
+
+/** An answer that is an error; becomes a Kubernetes `Status`. */
+class ApiError extends Error {
+  readonly code: number;
+  readonly reason: string;
+
+  constructor(code: number, reason: string, message: string) {
+    super(message);
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+type Handler = (cluster: Cluster, ...parameters: string[]) => unknown;
+
+/** Path patterns; `:` stands for one segment, handed to the handler decoded. */
+const routes: readonly (readonly [method: string, pattern: string, handler: Handler])[] = [
+  ['GET', '/version', () => ({ gitVersion: 'podwire' })],
+  [
+    'GET',
+    '/api/v1/nodes',
+    (c) =>
+      listOf(
+        c,
+        'NodeList',
+        [...c.nodes.values()].map((node) => nodeObject(c, node)),
+      ),
+  ],
+  ['GET', '/api/v1/nodes/:', (c, name) => nodeObject(c, findNode(c, name))],
+  [
+    'GET',
+    '/api/v1/pods',
+    (c) =>
+      listOf(
+        c,
+        'PodList',
+        [...c.pods.values()].map((pod) => podObject(c, pod)),
+      ),
+  ],
+  ['GET', '/api/v1/namespaces/:/pods', (c, namespace) => listOf(c, 'PodList', podsIn(c, namespace))],
+  ['GET', '/api/v1/namespaces/:/pods/:', (c, namespace, name) => podObject(c, findPod(c, namespace, name))],
+  ['POST', '/apis/podwire.dev/v1/namespaces/:/pods/:/enter', (c, ns, name) => c.enterPod(findPod(c, ns, name))],
+  ['POST', '/apis/podwire.dev/v1/nodes/:/enter', (c, name) => c.enterNode(findNode(c, name))],
+  ['GET', '/apis/podwire.dev/v1/nodes/:/connections', (c, name) => listConnections(c, findNode(c, name))],
+  ['GET', '/apis/podwire.dev/v1/nodes/:/counters', (c, name) => c.ask(findNode(c, name), 'counters')],
+];
+
+/** Resolves once the socket answers. */
+export function startApi(cluster: Cluster, path: string): Promise<void> {
+  const server = createServer((request, response) => void answer(cluster, request, response));
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      chmodSync(path, 0o600);
+      resolve();
+    });
+  });
+}
+
+async function answer(cluster: Cluster, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    send(response, 200, await dispatch(cluster, request.method ?? '', request.url ?? ''));
+  } catch (error) {
+    const code = error instanceof ApiError ? error.code : 500;
+    const reason = error instanceof ApiError ? error.reason : 'InternalError';
+    const message = error instanceof Error ? error.message : String(error);
+    send(response, code, { kind: 'Status', apiVersion: 'v1', status: 'Failure', message, reason, code });
+  }
+}
+
+function send(response: ServerResponse, code: number, body: unknown): void {
+  response.writeHead(code, { 'content-type': 'application/json' });
+  response.end(`${JSON.stringify(body)}\n`);
+}
+
+function dispatch(cluster: Cluster, method: string, url: string): unknown {
+  const path = url.split('?')[0]!;
+  const candidates = routes.flatMap(([allowed, pattern, handler]) => {
+    const parameters = match(pattern, path);
+    return parameters === undefined ? [] : [{ allowed, handler, parameters }];
+  });
+  const found = candidates.find(({ allowed }) => allowed === method);
+  if (found !== undefined) return found.handler(cluster, ...found.parameters);
+  if (candidates.length > 0) throw new ApiError(405, 'MethodNotAllowed', `${method} is not allowed on ${path}`);
+  throw new ApiError(404, 'NotFound', `the server could not find the requested resource ${path}`);
+}
+
+function match(pattern: string, path: string): string[] | undefined {
+  const want = pattern.split('/');
+  const have = path.split('/');
+  if (want.length !== have.length) return undefined;
+  const parameters: string[] = [];
+  for (const [i, segment] of want.entries()) {
+    if (segment === ':') parameters.push(decode(have[i]!));
+    else if (segment !== have[i]) return undefined;
+  }
+  return parameters;
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new ApiError(400, 'BadRequest', `not a path segment: ${segment}`);
+  }
+}
+
+function podsIn(cluster: Cluster, namespace: string): unknown[] {
+  const pods = [...cluster.pods.values()].filter(({ pod }) => pod.namespace === namespace);
+  return pods.map((pod) => podObject(cluster, pod));
+}
+
+function findNode(cluster: Cluster, name: string | undefined): RunningNode {
+  const node = cluster.nodes.get(name ?? '');
+  if (node === undefined) throw new ApiError(404, 'NotFound', `nodes "${name}" not found`);
+  return node;
+}
+
+function findPod(cluster: Cluster, namespace: string | undefined, name: string | undefined): RunningPod {
+  const pod = cluster.pods.get(`${namespace}/${name}`);
+  if (pod === undefined) throw new ApiError(404, 'NotFound', `pods "${name}" not found in namespace "${namespace}"`);
+  return pod;
+}

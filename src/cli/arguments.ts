@@ -1,0 +1,41 @@
+/** Reading a command's arguments: node:util's parser, with mistakes as `UsageError`. */
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+
+/** Wrong usage: the message, then how the command is used. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+  readonly usage: string;
+
+  constructor(message: string, usage: string) {
+    super(message);
+    this.usage = usage;
+  }
+}
+
+export type Options = NonNullable<ParseArgsConfig['options']>;
+
+type Parsed<T extends Options> = ReturnType<
+  typeof parseArgs<{ args: string[]; options: T; allowPositionals: true; strict: true }>
+>;
+
+/** @throws UsageError for unknown flags and missing values. */
+export function readArguments<const T extends Options>(argv: readonly string[], options: T, usage: string): Parsed<T> {
+  try {
+    return parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    if (error instanceof TypeError && (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true) {
+      throw new UsageError(error.message.replace(/\. To specify a positional.*/s, ''), usage);
+    }
+    throw error;
+  }
+}
+
+/** A whole number, or a `UsageError` that says so. */
+export function readCount(text: string | undefined, flag: string, usage: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`${flag} takes a whole number, found "${text}"`, usage);
+  return Number(text);
+}
+
+/** The flag that every command with a cluster takes. */
+export const clusterOption = { name: { type: 'string', default: 'podwire' } } as const satisfies Options;

@@ -1,0 +1,34 @@
+/** Every command, with the line that `podwire help` shows. A command's file is loaded when it is called. */
+export interface CommandModule {
+  readonly usage: string;
+  /** Resolves to the exit code. */
+  run(argv: readonly string[]): Promise<number>;
+}
+
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<CommandModule>;
+}
+
+export const commands: readonly Command[] = [
+  { name: 'up', summary: 'start a cluster from YAML', load: () => import('./up.ts') },
+  { name: 'down', summary: 'end a cluster', load: () => import('./down.ts') },
+  { name: 'get', summary: 'list nodes or pods', load: () => import('./get.ts') },
+  { name: 'exec', summary: 'run a program in a pod or on a node', load: () => import('./exec.ts') },
+  { name: 'conntrack', summary: 'list the connections that nodes know', load: () => import('./conntrack.ts') },
+  { name: 'doctor', summary: 'what this machine allows, and what to do for more', load: () => import('./doctor.ts') },
+];
+
+export function overview(): string {
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  return `Usage: podwire COMMAND [flags]
+
+A Kubernetes cluster network on this machine, with real packets.
+
+${lines.join('\n')}
+
+\`podwire COMMAND --help\` tells the flags.
+`;
+}

@@ -1,0 +1,102 @@
+/**
+ * Runs a program inside a pod's namespaces. It is a child of `nsenter`, which is a child of this process: the terminal
+ * is simply inherited, so size, job control and Ctrl-C are the kernel's business, and nothing stands between.
+ */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { ApiClient } from '../api/client.ts';
+import type { Entrance } from '../cluster/cluster.ts';
+import { Refusal } from '../vessel/refusal.ts';
+import { type ClusterState, readState } from '../vessel/run-directory.ts';
+import { clusterOption, readArguments, UsageError } from './arguments.ts';
+import { type Endpoint, parseEndpoint } from './endpoint.ts';
+
+export const usage = `Usage: podwire exec [-n NAMESPACE] [-it] ENDPOINT -- COMMAND [ARGUMENT...]
+
+Run a program of this machine inside a pod: [NAMESPACE/]POD or pod/NAME; or on a node: node/NAME.
+
+  -n, --namespace NAMESPACE   of the pod (default: default)
+  -i, --stdin                 pass standard input on
+  -t, --tty                   accepted; a terminal is passed on as it is
+      --name NAME             of the cluster (default: podwire)
+
+Exit status: the command's own; 126 not executable, 127 not found, 125 podwire's own failure.
+`;
+
+const options = {
+  ...clusterOption,
+  namespace: { type: 'string', short: 'n', default: 'default' },
+  stdin: { type: 'boolean', short: 'i', default: false },
+  tty: { type: 'boolean', short: 't', default: false },
+} as const;
+
+/** Signals that a person or a script sends to this process and means for the command. */
+const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const separator = argv.indexOf('--');
+  const before = separator < 0 ? argv : argv.slice(0, separator);
+  const command = separator < 0 ? [] : argv.slice(separator + 1);
+  const { values, positionals } = readArguments(before, options, usage);
+  if (positionals.length !== 1) throw new UsageError('expected one ENDPOINT, then -- and the command', usage);
+  if (command.length === 0) throw new UsageError('expected a command behind --', usage);
+  const endpoint = parseEndpoint(positionals[0]!, values.namespace, usage);
+  const entrance = await new ApiClient(values.name).post<Entrance>(enterPath(endpoint));
+  for (const missing of entrance.missing) process.stderr.write(`podwire exec: not set up: ${missing}\n`);
+  const state = readState(values.name);
+  if (state?.vessel === undefined) throw new Refusal(`cluster "${values.name}" is not ready`);
+  return await enter(state, state.vessel.pid, entrance, command, values.stdin);
+}
+
+function enterPath(endpoint: Endpoint): string {
+  const name = encodeURIComponent(endpoint.name);
+  if (endpoint.kind === 'node') return `/apis/podwire.dev/v1/nodes/${name}/enter`;
+  return `/apis/podwire.dev/v1/namespaces/${encodeURIComponent(endpoint.namespace)}/pods/${name}/enter`;
+}
+
+/** Joins the vessel's user and PID namespace and the pod's others: what runs there ends with the cluster. */
+function enter(
+  state: ClusterState,
+  vesselPid: number,
+  entrance: Entrance,
+  command: readonly string[],
+  stdin: boolean,
+): Promise<number> {
+  const root = `/proc/${vesselPid}/root`;
+  const user = state.userNamespace === true ? [`--user=/proc/${vesselPid}/ns/user`, '--preserve-credentials'] : [];
+  const child = spawn(
+    'nsenter',
+    [
+      ...user,
+      `--pid=/proc/${vesselPid}/ns/pid`,
+      `--net=${root}${entrance.network}`,
+      `--mount=${root}${entrance.mounts}`,
+      `--uts=${root}${entrance.names}`,
+      `--wdns=${process.cwd()}`,
+      '--',
+      ...command,
+    ],
+    { stdio: [stdin ? 'inherit' : 'ignore', 'inherit', 'inherit'] },
+  );
+  for (const signal of FORWARDED) process.on(signal, () => forward(child.pid, signal));
+  return new Promise((resolve, reject) => {
+    child.on('error', () => reject(new Refusal('the program nsenter was not found; apt-get install util-linux')));
+    child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]));
+  });
+}
+
+/**
+ * `nsenter` forks to enter a PID namespace and does not pass signals on. From a terminal the kernel sends Ctrl-C to
+ * the whole foreground group itself; then this one more does no harm.
+ */
+function forward(nsenter: number | undefined, signal: NodeJS.Signals): void {
+  if (nsenter === undefined) return;
+  try {
+    const children = readFileSync(`/proc/${nsenter}/task/${nsenter}/children`, 'utf8').trim();
+    const target = children === '' ? nsenter : Number(children.split(' ')[0]);
+    if (!(process.stdin.isTTY === true && signal === 'SIGINT')) process.kill(target, signal);
+  } catch {
+    // ended meanwhile
+  }
+}

@@ -1,0 +1,128 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { decodeManifest } from '../cluster/manifest-bytes.ts';
+import { type ManifestText, readManifests } from '../cluster/manifests.ts';
+import { formatProblem } from '../cluster/source.ts';
+import { planTopology, type Topology } from '../cluster/topology.ts';
+import { ClusterHost, type Status } from '../vessel/host.ts';
+import { firstObstacle } from '../vessel/machine.ts';
+import { Refusal } from '../vessel/refusal.ts';
+import { prepareHome, sweepDeadClusters } from '../vessel/run-directory.ts';
+import { readArguments, readCount, UsageError } from './arguments.ts';
+
+export const usage = `Usage: podwire up [PATH... | -f PATH]... [flags]
+
+Start a cluster from YAML: files, folders, or - for standard input. Runs until Ctrl-C, or in the background with -d.
+
+  -f, --filename PATH   the same as PATH
+      --name NAME       of the cluster (default: what the Cluster document says, else podwire)
+      --nodes N         how many nodes (default: what the Cluster document says, else 1)
+      --mtu N           IP MTU of the underlay (default: 1500; pods get 50 less)
+      --offload on|off  off: every frame is wire-sized (default: on)
+  -d, --detach          return when every pod is Ready
+
+Exit status: 0 ended on request (with -d: every pod is Ready), 1 the cluster failed, 2 wrong usage or input.
+`;
+
+const options = {
+  name: { type: 'string' },
+  filename: { type: 'string', short: 'f', multiple: true, default: [] as string[] },
+  nodes: { type: 'string' },
+  mtu: { type: 'string' },
+  offload: { type: 'string' },
+  detach: { type: 'boolean', short: 'd', default: false },
+  /** Not for people: this process is the background half of -d. */
+  background: { type: 'boolean', default: false },
+} as const;
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = readArguments(argv, options, usage);
+  sweepDeadClusters();
+  if (values.background) return await hold(await topologyFromParent(), true);
+  const paths = [...positionals, ...values.filename];
+  const offload = values.offload;
+  if (offload !== undefined && offload !== 'on' && offload !== 'off') {
+    throw new UsageError(`--offload takes on or off, found "${offload}"`, usage);
+  }
+  const { objects, notes } = readManifests(paths.flatMap(readPath));
+  const topology = planTopology(objects, {
+    name: values.name,
+    nodes: readCount(values.nodes, '--nodes', usage),
+    mtu: readCount(values.mtu, '--mtu', usage),
+    offload,
+  });
+  const obstacle = firstObstacle();
+  if (obstacle !== undefined) throw obstacle;
+  for (const note of notes) process.stderr.write(`${formatProblem(note)}\n`);
+  return values.detach ? await detach(topology) : await hold(topology, false);
+}
+
+function readPath(path: string): ManifestText[] {
+  if (path === '-') return [decodeManifest('standard input', readFileSync(0))];
+  let isDirectory: boolean;
+  try {
+    isDirectory = statSync(path).isDirectory();
+  } catch (error) {
+    throw new Refusal(
+      `${path}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file or folder' : (error as Error).message}`,
+    );
+  }
+  if (!isDirectory) return [decodeManifest(path, readFileSync(path))];
+  const files = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((file) => /\.(ya?ml|json)$/.test(file));
+  if (files.length === 0) throw new Refusal(`${path}: no .yaml, .yml or .json file in this folder`);
+  return files.sort().map((file) => decodeManifest(join(path, file), readFileSync(join(path, file))));
+}
+
+/** Holds the cluster until somebody ends it. */
+async function hold(topology: Topology, background: boolean): Promise<number> {
+  const say = (text: string) => process.stderr.write(text);
+  const host = await ClusterHost.start({
+    topology,
+    onStatus: background ? (status) => process.send?.(status) : (status) => say(formatStatus(status, topology)),
+  });
+  const ask = () => void host.stop();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ask);
+  if (background) process.disconnect?.();
+  const { wanted, how } = await host.ended();
+  if (wanted) return 0;
+  say(`cluster "${host.name}" ended by itself (${how})\n`);
+  return 1;
+}
+
+function formatStatus(status: Status, topology: Topology): string {
+  if (status.type === 'progress') return ` ✓ ${status.step}\n`;
+  if (status.type === 'failed') return ` ✗ ${status.message}\n`;
+  const { name, nodes, pods } = topology;
+  return `cluster "${name}" is ready: ${nodes.length} nodes, ${pods.length} pods\n`;
+}
+
+function topologyFromParent(): Promise<Topology> {
+  return new Promise((resolve) => process.once('message', resolve as (message: unknown) => void));
+}
+
+/** Starts a host process in the background, hands it the plan and waits for its word. */
+async function detach(topology: Topology): Promise<number> {
+  const log = openSync(join(prepareHome(), `${topology.name}.log`), 'w', 0o600);
+  const main = fileURLToPath(new URL('./main.js', import.meta.url));
+  const child = spawn(process.execPath, [main, 'up', '--background', '--name', topology.name], {
+    detached: true,
+    stdio: ['ignore', log, log, 'ipc'],
+  });
+  closeSync(log);
+  child.send(topology);
+  return await new Promise((resolve) => {
+    child.on('message', (status: Status) => {
+      process.stderr.write(formatStatus(status, topology));
+      if (status.type !== 'ready') return;
+      child.disconnect();
+      child.unref();
+      resolve(0);
+    });
+    child.on('exit', (code) => {
+      process.stderr.write(readFileSync(join(prepareHome(), `${topology.name}.log`), 'utf8'));
+      resolve(code ?? 1);
+    });
+  });
+}

@@ -1,0 +1,67 @@
+/** From the cluster's plan to what one node must know: the compiler. Pure: same plan, same configuration. */
+import type { EndpointSpec, NodeSettings, PodSpec, RouteSpec } from '../nodes/protocol.ts';
+import { Way, way } from '../packet/way.ts';
+import type { Topology, TopologyNode, TopologyPod } from './topology.ts';
+
+/** Connections a node can have at once; a full table refuses new ones. */
+const CONNECTIONS_MAX = 65_536;
+
+export function compileSettings(topology: Topology, node: TopologyNode): NodeSettings {
+  return {
+    name: node.name,
+    underlayAddress: node.underlayAddress,
+    mac: node.mac,
+    vni: topology.vni,
+    podMtu: topology.podMtu,
+    offload: topology.offload,
+    connectionsMax: CONNECTIONS_MAX,
+  };
+}
+
+/** Every other node, in the order that routes count them. */
+export function compileEndpoints(topology: Topology, node: TopologyNode): EndpointSpec[] {
+  return topology.nodes
+    .filter((other) => other !== node)
+    .map(({ name, underlayAddress, mac }) => ({ name, underlayAddress, mac }));
+}
+
+/**
+ * What is where, as seen from one node: its own pods by address, the rest of its pod CIDR nowhere, its own addresses
+ * at the host, every other node's CIDRs and addresses through the tunnel; pods outside their node's CIDR by address.
+ *
+ * @param indexes port numbers of this node's pods.
+ */
+export function compileRoutes(
+  topology: Topology,
+  node: TopologyNode,
+  indexes: ReadonlyMap<TopologyPod, number>,
+): RouteSpec[] {
+  const routes: RouteSpec[] = [];
+  const add = (prefix: string, to: number) => routes.push({ prefix, way: to });
+  for (const cidr of node.podCidrs) add(cidr, way(Way.Blackhole, 0));
+  for (const address of [...node.gatewayAddresses, node.underlayAddress]) add(whole(address), way(Way.Host, 0));
+  const others = topology.nodes.filter((other) => other !== node);
+  for (const [endpoint, other] of others.entries()) {
+    for (const cidr of other.podCidrs) add(cidr, way(Way.Tunnel, endpoint));
+    add(whole(other.underlayAddress), way(Way.Tunnel, endpoint));
+  }
+  const endpointOf = new Map(others.map((other, endpoint) => [other.name, endpoint]));
+  for (const pod of topology.pods) {
+    if (pod.hostNetwork) continue;
+    const index = indexes.get(pod);
+    const endpoint = endpointOf.get(pod.node);
+    for (const address of pod.addresses) {
+      if (index !== undefined) add(whole(address), way(Way.Pod, index));
+      else if (endpoint !== undefined) add(whole(address), way(Way.Tunnel, endpoint));
+    }
+  }
+  return routes;
+}
+
+export function compilePod(pod: TopologyPod, index: number, namespacePath: string, interfaceName: string): PodSpec {
+  return { index, namespacePath, interfaceName, mac: pod.mac, addresses: pod.addresses };
+}
+
+function whole(address: string): string {
+  return `${address}/${address.includes(':') ? 128 : 32}`;
+}

@@ -1,0 +1,58 @@
+/** Entry of the cluster process: reads the plan from its directory, builds the cluster, serves the API. */
+import { readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { startApi } from '../api/server.ts';
+import { SystemCallError } from '../sys/libc.ts';
+import type { Status } from '../vessel/host.ts';
+import { Refusal } from '../vessel/refusal.ts';
+import { socketPath } from '../vessel/run-directory.ts';
+import { Cluster } from './cluster.ts';
+import type { Topology } from './topology.ts';
+
+/** Pipe to the host process. */
+const STATUS_FD = 4;
+
+function say(status: Status): void {
+  try {
+    writeSync(STATUS_FD, `${JSON.stringify(status)}\n`);
+  } catch {
+    // the host process is gone, and with it this process in a moment
+  }
+}
+
+function progress(step: string): void {
+  say({ type: 'progress', step, elapsedMs: performance.now() });
+}
+
+/** System calls that fail for lack of something the user can give are no bugs. */
+function describe(error: unknown): { message: string; refusal: boolean } {
+  if (error instanceof Refusal) return { message: error.message, refusal: true };
+  if (error instanceof SystemCallError) return { message: `${error.message}${remedyFor(error)}`, refusal: true };
+  return { message: error instanceof Error ? (error.stack ?? error.message) : String(error), refusal: false };
+}
+
+function remedyFor(error: SystemCallError): string {
+  if (error.code === 'ENOSPC' && error.call.startsWith('unshare')) {
+    return '; raise the limit: sudo sysctl user.max_net_namespaces=15000';
+  }
+  if (error.code === 'EMFILE') return '; raise the limit of open files: ulimit -n 65536';
+  return '; `podwire doctor` tells what this machine allows';
+}
+
+async function main(): Promise<void> {
+  const directory = process.argv[2]!;
+  const topology = JSON.parse(readFileSync(join(directory, 'topology.json'), 'utf8')) as Topology;
+  progress('vessel');
+  const log = (message: string) => process.stderr.write(`${message}\n`);
+  const cluster = new Cluster({ topology, directory, log, progress });
+  process.on('SIGTERM', () => process.exit(0)); // pid 1 follows, and with it everything
+  process.on('SIGINT', () => {}); // Ctrl-C is for the host process
+  await startApi(cluster, socketPath(topology.name));
+  await cluster.start();
+  say({ type: 'ready', elapsedMs: performance.now() });
+}
+
+main().catch((error: unknown) => {
+  say({ type: 'failed', ...describe(error) });
+  process.exit(1);
+});

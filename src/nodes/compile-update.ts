@@ -1,0 +1,47 @@
+/** Turns an update's text into tables. Runs on the control thread, so that the loop only swaps references. */
+import type { TunnelEndpoint } from '../encap/vxlan.ts';
+import { type PrefixEntry, PrefixTable } from '../tables/prefix-table.ts';
+import { isIpv4Words, parseAddress } from '../wire/address.ts';
+import { parseMac } from '../wire/ethernet.ts';
+import type { CompiledUpdate, EndpointSpec, NodeUpdate, RouteSpec } from './protocol.ts';
+
+/** Bits that `::ffff:0:0/96` puts in front of an IPv4 prefix. */
+const MAPPED_BITS = 96;
+
+export function compileUpdate(update: NodeUpdate): CompiledUpdate {
+  const { routes, endpoints } = update;
+  if ((routes === undefined) !== (endpoints === undefined)) throw new Error('routes and endpoints change together');
+  return {
+    version: update.version,
+    host: update.host,
+    addPods: update.addPods ?? [],
+    removePods: update.removePods ?? [],
+    routing:
+      routes === undefined || endpoints === undefined
+        ? undefined
+        : {
+            table: PrefixTable.build(routes.map(compileRoute)).data,
+            endpoints: endpoints.map(compileEndpoint),
+            underlayAddresses: endpoints.map((endpoint) => endpoint.underlayAddress),
+          },
+  };
+}
+
+/** Four words of an address that our own compiler wrote. */
+export function addressWords(text: string): Int32Array {
+  const words = parseAddress(text);
+  if (words === undefined) throw new Error(`not an address: ${text}`);
+  return words;
+}
+
+function compileRoute(route: RouteSpec): PrefixEntry {
+  const [text, bits] = route.prefix.split('/');
+  const address = addressWords(text ?? '');
+  const length = Number(bits) + (isIpv4Words(address, 0) ? MAPPED_BITS : 0);
+  return { address, length, value: route.way };
+}
+
+function compileEndpoint(endpoint: EndpointSpec): TunnelEndpoint {
+  const [macHigh, macLow] = parseMac(endpoint.mac);
+  return { name: endpoint.name, address: addressWords(endpoint.underlayAddress), macHigh, macLow };
+}

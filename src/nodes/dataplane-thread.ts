@@ -1,0 +1,160 @@
+/** Entry of a node's dataplane thread: builds the node's state around the loop, and applies what the control thread sends. */
+import { performance } from 'node:perf_hooks';
+import { parentPort, workerData } from 'node:worker_threads';
+import { Counters } from '../dataplane/counters.ts';
+import { Dataplane } from '../dataplane/dataplane.ts';
+import { Arena } from '../packet/arena.ts';
+import { Packet } from '../packet/packet.ts';
+import { Way, way } from '../packet/way.ts';
+import { TAP_SLOT_BYTES, TapPort } from '../ports/tap.ts';
+import { UdpUnderlay } from '../ports/udp-underlay.ts';
+import { type PortCounters, WireCounters } from '../ports/wire-counters.ts';
+import { close } from '../sys/io.ts';
+import { addressOf } from '../sys/libc.ts';
+import { inNamespace, openNamespace } from '../sys/namespace.ts';
+import { acceptedOffloads, openTap, TunOffload } from '../sys/tap.ts';
+import { parseMac } from '../wire/ethernet.ts';
+import { addressWords } from './compile-update.ts';
+import { snapshotConnections } from './connection-snapshot.ts';
+import { Loop } from './loop.ts';
+import type { CompiledUpdate, DataplaneThreadData, FromNode, NodeCounters, TapSpec, ToDataplane } from './protocol.ts';
+
+/** Receive slots, flight recorder, headers of cut segments and tunnel addresses, with room to grow. */
+const ARENA_BYTES = 4 << 20;
+const OFFLOADS =
+  TunOffload.checksum | TunOffload.tso4 | TunOffload.tso6 | TunOffload.tsoEcn | TunOffload.uso4 | TunOffload.uso6;
+
+const data = workerData as DataplaneThreadData;
+const { settings } = data;
+const port = parentPort!;
+
+const random = xorshift(data.seed);
+const arena = new Arena(ARENA_BYTES);
+arena.base = addressOf(arena.buffer);
+const [macHigh, macLow] = parseMac(settings.mac);
+const dataplane = new Dataplane(
+  arena,
+  {
+    macHigh,
+    macLow,
+    vni: settings.vni,
+    tunnelMtu: settings.podMtu,
+    connectionsMax: settings.connectionsMax,
+    seed: data.seed,
+  },
+  random,
+  new Counters(data.counters),
+);
+const tapSlotAt = arena.reserve(TAP_SLOT_BYTES);
+const underlay = new UdpUnderlay({ arena, address: settings.underlayAddress, offload: settings.offload, random });
+dataplane.underlay = underlay;
+
+let host: TapPort | undefined;
+const pods = new Map<number, TapPort>();
+
+const clock = () => performance.now();
+const loop = new Loop({
+  dataplane,
+  underlay,
+  packet: new Packet(arena),
+  eventfd: data.eventfd,
+  stop: new Int32Array(data.stop),
+  port,
+  clock,
+  onMessage: (message) => handle(message as ToDataplane),
+  log: (message) => port.postMessage({ type: 'log', message }),
+});
+loop.run();
+underlay.close();
+
+function handle(message: ToDataplane): void {
+  if (message.type === 'ask') {
+    reply({ type: 'answer', id: message.id, body: message.question === 'counters' ? counters() : connections() });
+    return;
+  }
+  const { version } = message.update;
+  try {
+    apply(message.update);
+    reply({ type: 'applied', version });
+  } catch (error) {
+    reply({ type: 'failed', version, message: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+function reply(message: FromNode): void {
+  port.postMessage(message);
+}
+
+/**
+ * Pods first, so that no route leads to a port that is not there; and they go last. What is attached already stays as
+ * it is: an update that tells everything may come at any time.
+ */
+function apply(update: CompiledUpdate): void {
+  if (update.host !== undefined && host === undefined) {
+    host = attach(update.host, way(Way.Host, 0));
+    dataplane.host = host;
+    loop.setHost(host);
+  }
+  for (const pod of update.addPods) {
+    if (pods.has(pod.index)) continue;
+    const attached = attach(pod, way(Way.Pod, pod.index));
+    dataplane.pods[pod.index] = attached;
+    pods.set(pod.index, attached);
+    loop.addPod(pod.index, attached);
+  }
+  if (update.routing !== undefined) {
+    underlay.setEndpoints(update.routing.underlayAddresses);
+    dataplane.setRoutes(update.routing.table, update.routing.endpoints);
+  }
+  for (const index of update.removePods) {
+    dataplane.pods[index] = undefined;
+    pods.delete(index);
+    const removed = loop.removePod(index);
+    if (removed !== undefined) close(removed.fd);
+  }
+}
+
+/** Attaches to a TAP that already exists in its namespace. */
+function attach(spec: TapSpec, portWay: number): TapPort {
+  const namespace = openNamespace(spec.namespacePath);
+  try {
+    const fd = inNamespace(namespace, 'net', () => openTap(spec.interfaceName, { offload: 0 }));
+    if (settings.offload) acceptedOffloads(fd, OFFLOADS);
+    const [high, low] = parseMac(spec.mac);
+    return new TapPort({
+      arena,
+      slotAt: tapSlotAt,
+      fd,
+      way: portWay,
+      macHigh: high,
+      macLow: low,
+      addresses: Int32Array.from(spec.addresses.flatMap((address) => [...addressWords(address)])),
+      mtu: settings.podMtu,
+      counters: new WireCounters(),
+    });
+  } finally {
+    close(namespace);
+  }
+}
+
+function counters(): NodeCounters {
+  const ports: Record<string, PortCounters> = { underlay: underlay.counters.snapshot() };
+  if (host !== undefined) ports['host'] = host.counters.snapshot();
+  for (const [index, pod] of pods) ports[`pod/${index}`] = pod.counters.snapshot();
+  return { ...dataplane.counters.snapshot(), connections: dataplane.connections.count, ports };
+}
+
+function connections(): unknown {
+  return snapshotConnections(dataplane.connections, clock());
+}
+
+/** 32 random bits a call (Marsaglia's xorshift32): enough to spread ports; secrets come from elsewhere. */
+function xorshift(seed: number): () => number {
+  let state = seed | 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state;
+  };
+}

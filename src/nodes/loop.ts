@@ -1,0 +1,155 @@
+/**
+ * The loop of a node: wait for any port, drain each in turn, run every packet to completion, look at the clock.
+ *
+ * One thread does this and nothing else. It blocks in `epoll_wait` through FFI, so nothing of Node's own event loop
+ * runs here: messages are fetched with `receiveMessageOnPort` when the eventfd says so, and the stop word is checked
+ * at every turn (a thread inside FFI cannot be terminated).
+ */
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { Dataplane } from '../dataplane/dataplane.ts';
+import { receiveFromHost, receiveFromPod, receiveFromUnderlay } from '../dataplane/receive.ts';
+import type { Packet } from '../packet/packet.ts';
+import type { TapPort } from '../ports/tap.ts';
+import type { UdpUnderlay } from '../ports/udp-underlay.ts';
+import { Epoll } from '../sys/epoll.ts';
+import { drainEventfd } from '../sys/eventfd.ts';
+import { Errno } from '../sys/io.ts';
+
+/** Frames read from one port before the others have their turn; a superframe counts as one. */
+const BATCH = 64;
+/** Ports that may be ready in one wait; more come with the next. */
+const EVENTS_MAX = 128;
+/** Longest sleep: the accounting is checked once a second. */
+const TICK_MS = 1000;
+/** Expired connections removed per turn, so that a crowd of them does not stop packets. */
+const EXPIRE_BUDGET = 256;
+
+export const Token = { Control: 0xffff_ffff, Underlay: 0xffff_fffe, Host: 0xffff_fffd } as const;
+
+export interface LoopParts {
+  readonly dataplane: Dataplane;
+  readonly underlay: UdpUnderlay;
+  readonly packet: Packet;
+  readonly eventfd: number;
+  readonly stop: Int32Array;
+  readonly port: MessagePort;
+  /** Milliseconds, monotonic. */
+  readonly clock: () => number;
+  /** Handles one message; returns nothing: it answers by itself. */
+  readonly onMessage: (message: unknown) => void;
+  /** Something a person should know. */
+  readonly log: (message: string) => void;
+}
+
+export class Loop {
+  readonly #parts: LoopParts;
+  readonly #epoll = new Epoll(EVENTS_MAX);
+  readonly #pods: (TapPort | undefined)[] = [];
+  #host: TapPort | undefined;
+  #nextTickMs: number;
+  #violationReported = false;
+
+  constructor(parts: LoopParts) {
+    this.#parts = parts;
+    this.#nextTickMs = parts.clock() + TICK_MS;
+    this.#epoll.add(parts.eventfd, Token.Control);
+    this.#epoll.add(parts.underlay.receiveFd, Token.Underlay);
+  }
+
+  setHost(port: TapPort): void {
+    this.#host = port;
+    this.#epoll.add(port.fd, Token.Host);
+  }
+
+  addPod(index: number, port: TapPort): void {
+    this.#pods[index] = port;
+    this.#epoll.add(port.fd, index);
+  }
+
+  /** Takes the port off the loop and returns it for closing. */
+  removePod(index: number): TapPort | undefined {
+    const port = this.#pods[index];
+    if (port !== undefined) this.#epoll.remove(port.fd);
+    this.#pods[index] = undefined;
+    return port;
+  }
+
+  /** Until the stop word is set. */
+  run(): void {
+    const { stop, clock, dataplane } = this.#parts;
+    while (Atomics.load(stop, 0) === 0) {
+      const sleepMs = Math.max(0, Math.ceil(this.#nextTickMs - clock()));
+      const ready = this.#epoll.wait(sleepMs);
+      const nowMs = clock(); // one reading per batch
+      for (let i = 0; i < ready; i++) this.#serve(this.#epoll.token(i), nowMs);
+      if (dataplane.connections.count > 0) dataplane.connections.expire(nowMs, EXPIRE_BUDGET);
+      if (nowMs >= this.#nextTickMs) this.#tick(nowMs);
+    }
+  }
+
+  #serve(token: number, nowMs: number): void {
+    if (token === Token.Underlay) this.#drainUnderlay(nowMs);
+    else if (token === Token.Control) this.#drainMessages();
+    else if (token === Token.Host) this.#drainHost(nowMs);
+    else this.#drainPod(token, nowMs);
+  }
+
+  #drainPod(index: number, nowMs: number): void {
+    const { dataplane, packet } = this.#parts;
+    const port = this.#pods[index];
+    if (port === undefined) return;
+    for (let i = 0; i < BATCH; i++) {
+      const got = port.receive(packet);
+      if (got <= 0) {
+        if (got < 0) this.#portFailed(port, index, got);
+        return;
+      }
+      receiveFromPod(dataplane, port, packet, nowMs);
+    }
+  }
+
+  #drainHost(nowMs: number): void {
+    const { dataplane, packet } = this.#parts;
+    const port = this.#host;
+    if (port === undefined) return;
+    for (let i = 0; i < BATCH && port.receive(packet) > 0; i++) receiveFromHost(dataplane, port, packet, nowMs);
+  }
+
+  #drainUnderlay(nowMs: number): void {
+    const { dataplane, packet, underlay } = this.#parts;
+    for (let i = 0; i < BATCH && underlay.receive() > 0; i++) {
+      while (underlay.next(packet)) receiveFromUnderlay(dataplane, packet, nowMs);
+    }
+  }
+
+  #drainMessages(): void {
+    drainEventfd(this.#parts.eventfd);
+    let received = receiveMessageOnPort(this.#parts.port);
+    while (received !== undefined) {
+      this.#parts.onMessage(received.message);
+      received = receiveMessageOnPort(this.#parts.port);
+    }
+  }
+
+  /** A TAP that is gone says so at every wait: it must leave the loop, or the loop would spin. */
+  #portFailed(port: TapPort, index: number, result: number): void {
+    if (result === -Errno.EIO) return; // down, not gone: it reads again once it is up
+    this.removePod(index);
+    this.#parts.dataplane.pods[index] = undefined;
+    this.#parts.log(`port ${index} (fd ${port.fd}) is gone: errno ${-result}`);
+  }
+
+  #tick(nowMs: number): void {
+    this.#nextTickMs = nowMs + TICK_MS;
+    const { dataplane, log, underlay } = this.#parts;
+    const difference = dataplane.counters.check();
+    if (difference !== 0 && !this.#violationReported) {
+      this.#violationReported = true;
+      log(`accounting does not add up by ${difference} packets: this is a bug in podwire, please report it`);
+    }
+    if (underlay.lastErrno !== 0) {
+      log(`underlay refused a packet: errno ${underlay.lastErrno}`);
+      underlay.lastErrno = 0;
+    }
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * `nodes/`: a node is a process. This file is everything that the cluster process and its node processes say to each
+ * other, and everything that a node's two threads say to each other. Messages are structured clones, so typed arrays
+ * travel as they are. Every change of configuration has a version, and is acknowledged when packets see it.
+ */
+import type { CounterSnapshot } from '../dataplane/counters.ts';
+import type { TunnelEndpoint } from '../encap/vxlan.ts';
+import type { PortCounters } from '../ports/wire-counters.ts';
+import type { PrefixTableData } from '../tables/prefix-table.ts';
+
+/** What never changes while a node process lives. */
+export interface NodeSettings {
+  readonly name: string;
+  readonly underlayAddress: string;
+  readonly mac: string;
+  readonly vni: number;
+  /** IP MTU of pods and inside tunnels. */
+  readonly podMtu: number;
+  readonly offload: boolean;
+  readonly connectionsMax: number;
+}
+
+/** A TAP that exists already, in a network namespace that somebody else holds. */
+export interface TapSpec {
+  /** Such as `/proc/7/fd/33`. */
+  readonly namespacePath: string;
+  readonly interfaceName: string;
+  /** MAC and addresses of the kernel's end. */
+  readonly mac: string;
+  readonly addresses: readonly string[];
+}
+
+export interface PodSpec extends TapSpec {
+  /** Port number, unique on its node, small; routes speak of it. */
+  readonly index: number;
+}
+
+export interface EndpointSpec {
+  readonly name: string;
+  readonly underlayAddress: string;
+  readonly mac: string;
+}
+
+export interface RouteSpec {
+  /** `10.244.1.0/24`, or one address as `/32` or `/128`. */
+  readonly prefix: string;
+  /** `packet/way.ts`. */
+  readonly way: number;
+}
+
+/** What a packet must see all of, or nothing. Lists replace what was there, pods are added and removed. */
+export interface NodeUpdate {
+  readonly version: number;
+  readonly host?: TapSpec;
+  readonly addPods?: readonly PodSpec[];
+  readonly removePods?: readonly number[];
+  readonly endpoints?: readonly EndpointSpec[];
+  readonly routes?: readonly RouteSpec[];
+}
+
+export type Question = 'connections' | 'counters';
+
+/** Cluster process to node process. */
+export type ToNode =
+  | { readonly type: 'start'; readonly settings: NodeSettings; readonly update: NodeUpdate }
+  | { readonly type: 'update'; readonly update: NodeUpdate }
+  | { readonly type: 'ask'; readonly id: number; readonly question: Question };
+
+/** Node process to cluster process. */
+export type FromNode =
+  | { readonly type: 'applied'; readonly version: number }
+  | { readonly type: 'failed'; readonly version: number; readonly message: string }
+  | { readonly type: 'answer'; readonly id: number; readonly body: unknown };
+
+/** Control thread to dataplane thread: the same, compiled. */
+export type ToDataplane =
+  | { readonly type: 'update'; readonly update: CompiledUpdate }
+  | { readonly type: 'ask'; readonly id: number; readonly question: Question };
+
+export interface CompiledUpdate {
+  readonly version: number;
+  readonly host: TapSpec | undefined;
+  readonly addPods: readonly PodSpec[];
+  readonly removePods: readonly number[];
+  /** Routes and endpoints always change together. */
+  readonly routing:
+    | {
+        readonly table: PrefixTableData;
+        readonly endpoints: readonly TunnelEndpoint[];
+        readonly underlayAddresses: readonly string[];
+      }
+    | undefined;
+}
+
+/** What the dataplane thread is started with. */
+export interface DataplaneThreadData {
+  readonly settings: NodeSettings;
+  readonly seed: number;
+  /** Wakes the thread; a word that tells it to end, checked at every turn. */
+  readonly eventfd: number;
+  readonly stop: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+}
+
+/** Answer to `connections`: one entry each, arrays side by side. */
+export interface ConnectionSnapshot {
+  /** KEY_WORDS of the original direction, then of the reply direction, per connection. */
+  readonly keys: Int32Array;
+  readonly state: Uint8Array;
+  readonly flags: Uint8Array;
+  /** Milliseconds left. */
+  readonly remainingMs: Float64Array;
+  /** Per direction. */
+  readonly packets: Float64Array;
+  readonly bytes: Float64Array;
+}
+
+/** Answer to `counters`. */
+export interface NodeCounters extends CounterSnapshot {
+  readonly connections: number;
+  readonly ports: Readonly<Record<string, PortCounters>>;
+}

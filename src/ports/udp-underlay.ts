@@ -1,0 +1,270 @@
+/**
+ * The underlay: UDP sockets between nodes. One socket receives on the VXLAN port; a small pool of send-only sockets
+ * gives the outer source port its entropy (RFC 7348 section 5). A superframe leaves as one `sendmsg` with UDP_SEGMENT,
+ * and UDP_GRO brings rows of datagrams back in one `recvmsg`.
+ */
+
+import type { Underlay } from '../dataplane/dataplane.ts';
+import { CUT_SEGMENTS_MAX, Cutter } from '../encap/cut.ts';
+import { Merger } from '../encap/merge.ts';
+import type { Arena } from '../packet/arena.ts';
+import { GatherList } from '../packet/gather-list.ts';
+import { CONTINUE, Drop, type Outcome } from '../packet/outcome.ts';
+import type { Packet } from '../packet/packet.ts';
+import { completeChecksum } from '../packet/rewrite.ts';
+import { close, Errno, receiveMessage, sendMessage } from '../sys/io.ts';
+import { setOption } from '../sys/socket.ts';
+import {
+  ControlHeader,
+  MESSAGE_HEADER_LEN,
+  MessageHeader,
+  openUdp,
+  SOL_UDP,
+  supportsSegmentation,
+  UDP_CONTROL_SPACE,
+  UDP_GRO,
+  UDP_SEGMENT,
+  writeSocketAddress,
+} from '../sys/udp.ts';
+import { loadIpv4, loadIpv6 } from '../wire/address.ts';
+import { VXLAN_PORT } from '../wire/vxlan.ts';
+import { WireCounters } from './wire-counters.ts';
+
+const RECEIVE_BUFFER_BYTES = 8 << 20;
+const SEND_BUFFER_BYTES = 8 << 20;
+/** A datagram, or a row of them: UDP_GRO stops at 64 KiB. */
+const RECEIVE_MAX = 65_536;
+/** Room in front of the first datagram for the virtio header of the TAP it may leave by. */
+const HEADROOM = 64 + 2;
+/** Beyond this many bytes the kernel cuts the message itself, packet by packet (measured on loopback and veth). */
+const SEND_MAX = 65_493;
+/** Sockets to send from, and the dynamic port range that RFC 7348 recommends. */
+const POOL = 8;
+const POOL_PORT_FIRST = 49_152;
+const POOL_PORTS = 16_384;
+
+const IPPROTO_IP = 0;
+const IP_TOS = 1;
+const IP_MTU_DISCOVER = 10;
+const IP_RECVTOS = 13;
+const IP_PMTUDISC_PROBE = 3;
+const AF_INET = 2;
+const SOCKADDR_SLOT = 32;
+const CONTROL_BYTES = 128;
+
+export interface UnderlayOptions {
+  readonly arena: Arena;
+  /** This node's underlay address. */
+  readonly address: string;
+  /** False: wire-sized packets only, one system call each. */
+  readonly offload: boolean;
+  /** 32 random bits. */
+  readonly random: () => number;
+}
+
+export class UdpUnderlay implements Underlay {
+  readonly receiveFd: number;
+  readonly counters = new WireCounters();
+  /** errno of the last refused send, for the log; 0 for none. */
+  lastErrno = 0;
+  readonly #arena: Arena;
+  readonly #sendFds: readonly number[];
+  readonly #merger: Merger;
+  readonly #cutter: Cutter;
+  readonly #gather: GatherList;
+  readonly #slotAt: number;
+  readonly #receiveHeaderAt: number;
+  readonly #sendHeaderAt: number;
+  readonly #peerAt: number;
+  readonly #merge: boolean;
+  #segmentation: boolean;
+  /** Socket addresses of the endpoints, one slot each; replaced whole. */
+  #addressesAt = 0;
+  #addressesCapacity = 0;
+  #addressLen = 16;
+  #outerTos = 0;
+  readonly #outerSource = new Int32Array(4);
+
+  constructor(options: UnderlayOptions) {
+    const { arena } = options;
+    this.#arena = arena;
+    this.#merger = new Merger(arena);
+    this.#cutter = new Cutter(arena);
+    this.#gather = new GatherList(arena, CUT_SEGMENTS_MAX * 2);
+    this.#slotAt = arena.reserve(HEADROOM + RECEIVE_MAX);
+    this.#peerAt = arena.reserve(SOCKADDR_SLOT);
+    this.#receiveHeaderAt = arena.reserve(MESSAGE_HEADER_LEN + 8 + 16 + CONTROL_BYTES);
+    this.#sendHeaderAt = arena.reserve(MESSAGE_HEADER_LEN + 8 + CONTROL_BYTES);
+    const socket = { receiveBufferBytes: RECEIVE_BUFFER_BYTES, sendBufferBytes: SEND_BUFFER_BYTES };
+    const receiver = openUdp({ ...socket, address: options.address, port: VXLAN_PORT, gro: options.offload });
+    this.receiveFd = receiver.fd;
+    setOption(receiver.fd, IPPROTO_IP, IP_RECVTOS, 1);
+    this.#merge = options.offload && receiver.gro;
+    this.#sendFds = openPool(options, socket.sendBufferBytes);
+    this.#segmentation = options.offload && supportsSegmentation(this.#sendFds[0]!);
+    this.#prepareHeaders();
+  }
+
+  /** Where each endpoint of the node's table is reached. */
+  setEndpoints(addresses: readonly string[]): void {
+    if (addresses.length > this.#addressesCapacity) {
+      this.#addressesCapacity = Math.max(64, addresses.length * 2);
+      this.#addressesAt = this.#arena.reserve(this.#addressesCapacity * SOCKADDR_SLOT);
+    }
+    for (const [i, address] of addresses.entries()) {
+      const at = this.#addressesAt + i * SOCKADDR_SLOT;
+      this.#addressLen = writeSocketAddress(this.#arena.view, at, address, VXLAN_PORT);
+    }
+  }
+
+  /** Receives one row of datagrams: 1, then `next` hands out its packets; 0 when there is none; or the negative errno. */
+  receive(): number {
+    const { view, words, base } = this.#arena;
+    const header = this.#receiveHeaderAt;
+    words[(header + MessageHeader.nameLength) >> 2] = SOCKADDR_SLOT;
+    words[(header + MessageHeader.controlLength) >> 2] = CONTROL_BYTES;
+    const n = receiveMessage(this.receiveFd, base + header, 0);
+    if (n < 0) return n === -Errno.EAGAIN ? 0 : n;
+    this.counters.countReceived(n);
+    const ipv4 = view.getUint16(this.#peerAt, true) === AF_INET;
+    if (ipv4) loadIpv4(view, this.#peerAt + 4, this.#outerSource, 0);
+    else loadIpv6(view, this.#peerAt + 8, this.#outerSource, 0);
+    const stride = this.#readControl();
+    this.#merger.begin(this.#slotAt + HEADROOM, n, stride > 0 ? stride : Math.max(n, 1));
+    return 1;
+  }
+
+  /** The next packet of the row: `pkt.at` is its VXLAN header. */
+  next(pkt: Packet): boolean {
+    if (!this.#merger.next(pkt, this.#merge)) return false;
+    pkt.outerTos = this.#outerTos;
+    for (let i = 0; i < 4; i++) pkt.outerSource[i] = this.#outerSource[i]!;
+    return true;
+  }
+
+  transmit(pkt: Packet, endpoint: number): Outcome {
+    completeChecksum(pkt);
+    if (!this.#cutter.begin(pkt)) return Drop.BadOffload;
+    const header = this.#sendHeaderAt;
+    this.#writePointer(header + MessageHeader.name, this.#addressesAt + endpoint * SOCKADDR_SLOT);
+    const fd = this.#sendFds[(pkt.hash >>> 8) % POOL]!;
+    const segmentBytes = pkt.gsoSize === 0 ? pkt.len : this.#cutter.segmentBytes;
+    for (;;) {
+      const most = this.#segmentation ? Math.min(CUT_SEGMENTS_MAX, Math.floor(SEND_MAX / segmentBytes)) : 1;
+      this.#gather.clear();
+      const segments = this.#cutter.next(this.#gather, Math.max(most, 1));
+      if (segments === 0) return CONTINUE;
+      const outcome = this.#send(pkt, fd, segments, segmentBytes);
+      if (outcome !== CONTINUE) return outcome;
+    }
+  }
+
+  close(): void {
+    close(this.receiveFd);
+    for (const fd of this.#sendFds) close(fd);
+  }
+
+  #send(pkt: Packet, fd: number, segments: number, segmentBytes: number): Outcome {
+    const { words, base } = this.#arena;
+    const header = this.#sendHeaderAt;
+    words[(header + MessageHeader.vectorCount) >> 2] = this.#gather.count;
+    this.#writeControl(segments > 1 ? segmentBytes : 0, pkt.outerTos);
+    const n = sendMessage(fd, base + header, 0);
+    if (n === this.#gather.bytes) {
+      this.counters.countSent(segments, n);
+      return CONTINUE;
+    }
+    this.counters.countSendFailure();
+    if (n === -Errno.EAGAIN || n === -Errno.ENOBUFS) return Drop.UnderlayBusy;
+    this.lastErrno = -n;
+    // A way out without checksum offload refuses to cut (EIO; EINVAL on some): never ask again, and lose this one.
+    if (segments > 1 && (n === -Errno.EIO || n === -Errno.EINVAL)) this.#segmentation = false;
+    return Drop.UnderlayError;
+  }
+
+  #prepareHeaders(): void {
+    const { words } = this.#arena;
+    const receive = this.#receiveHeaderAt;
+    const vector = receive + MESSAGE_HEADER_LEN + 8;
+    this.#writePointer(receive + MessageHeader.name, this.#peerAt);
+    this.#writePointer(receive + MessageHeader.vectors, vector);
+    words[(receive + MessageHeader.vectorCount) >> 2] = 1;
+    this.#writePointer(vector, this.#slotAt + HEADROOM);
+    words[(vector + 8) >> 2] = RECEIVE_MAX;
+    this.#writePointer(receive + MessageHeader.control, vector + 16);
+    const send = this.#sendHeaderAt;
+    words[(send + MessageHeader.nameLength) >> 2] = this.#addressLen;
+    this.#writePointer(send + MessageHeader.vectors, this.#gather.at);
+    this.#writePointer(send + MessageHeader.control, send + MESSAGE_HEADER_LEN + 8);
+  }
+
+  /** Outgoing control messages: segment size and TOS, each only where it differs from what the socket does anyway. */
+  #writeControl(segmentBytes: number, tos: number): void {
+    const { view, words } = this.#arena;
+    const header = this.#sendHeaderAt;
+    let at = header + MESSAGE_HEADER_LEN + 8;
+    const start = at;
+    if (segmentBytes > 0) {
+      this.#controlHeader(at, 18, SOL_UDP, UDP_SEGMENT);
+      view.setUint16(at + ControlHeader.data, segmentBytes, true);
+      at += UDP_CONTROL_SPACE;
+    }
+    if (tos !== 0) {
+      this.#controlHeader(at, 20, IPPROTO_IP, IP_TOS);
+      view.setInt32(at + ControlHeader.data, tos, true);
+      at += UDP_CONTROL_SPACE;
+    }
+    words[(header + MessageHeader.controlLength) >> 2] = at - start;
+  }
+
+  #controlHeader(at: number, length: number, level: number, type: number): void {
+    const { words } = this.#arena;
+    words[(at + ControlHeader.length) >> 2] = length;
+    words[(at + ControlHeader.length + 4) >> 2] = 0;
+    words[(at + ControlHeader.level) >> 2] = level;
+    words[(at + ControlHeader.type) >> 2] = type;
+  }
+
+  /** Incoming control messages: returns the stride of UDP_GRO or 0, and keeps the TOS. */
+  #readControl(): number {
+    const { view, words } = this.#arena;
+    const header = this.#receiveHeaderAt;
+    let at = header + MESSAGE_HEADER_LEN + 8 + 16;
+    const end = at + words[(header + MessageHeader.controlLength) >> 2]!;
+    let stride = 0;
+    this.#outerTos = 0;
+    while (at + ControlHeader.data <= end) {
+      const length = words[at >> 2]!;
+      if (length < ControlHeader.data) break;
+      const level = words[(at + ControlHeader.level) >> 2];
+      const type = words[(at + ControlHeader.type) >> 2];
+      if (level === SOL_UDP && type === UDP_GRO) stride = view.getInt32(at + ControlHeader.data, true);
+      if (level === IPPROTO_IP && type === IP_TOS) this.#outerTos = view.getUint8(at + ControlHeader.data);
+      at += (length + 7) & ~7;
+    }
+    return stride;
+  }
+
+  #writePointer(at: number, target: number): void {
+    const address = this.#arena.base + target;
+    this.#arena.words[at >> 2] = address | 0;
+    this.#arena.words[(at >> 2) + 1] = (address / 0x1_0000_0000) | 0;
+  }
+}
+
+/** Send-only sockets on free ports of the dynamic range; the underlay must not fragment (RFC 7348 section 4.3). */
+function openPool(options: UnderlayOptions, sendBufferBytes: number): number[] {
+  const fds: number[] = [];
+  let attempts = 0;
+  while (fds.length < POOL) {
+    const port = POOL_PORT_FIRST + ((options.random() >>> 0) % POOL_PORTS);
+    try {
+      const { fd } = openUdp({ address: options.address, port, receiveBufferBytes: 0, sendBufferBytes, gro: false });
+      setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+      fds.push(fd);
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'EADDRINUSE' || ++attempts > 100) throw error;
+    }
+  }
+  return fds;
+}

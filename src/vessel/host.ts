@@ -1,0 +1,120 @@
+/** The host process: it stands outside the vessel, owns the run directory, and the cluster lives as long as it does. */
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Topology } from '../cluster/topology.ts';
+import { explainVesselFailure } from './machine.ts';
+import { Refusal } from './refusal.ts';
+import { claimDirectory, identify, isAlive, removeDirectory, writeState } from './run-directory.ts';
+import { startVessel, type Vessel } from './vessel.ts';
+
+/** What the cluster process says on its status pipe, a line of JSON each. */
+export type Status =
+  | { readonly type: 'progress'; readonly step: string; readonly elapsedMs: number }
+  | { readonly type: 'ready'; readonly elapsedMs: number }
+  | { readonly type: 'failed'; readonly message: string; readonly refusal: boolean };
+
+export interface HostOptions {
+  readonly topology: Topology;
+  readonly onStatus: (status: Status) => void;
+}
+
+/** Grace for the kernel after the vessel has ended. */
+const END_TIMEOUT_MS = 2_000;
+
+export class ClusterHost {
+  readonly name: string;
+  readonly #vessel: Vessel;
+  readonly #ended: Promise<string>;
+  #stopping = false;
+
+  private constructor(name: string, vessel: Vessel, ended: Promise<string>) {
+    this.name = name;
+    this.#vessel = vessel;
+    this.#ended = ended;
+  }
+
+  /** Resolves when every pod is ready. Throws `Refusal` with what to do; nothing is left behind then. */
+  static async start(options: HostOptions): Promise<ClusterHost> {
+    const { name } = options.topology;
+    const directory = claimDirectory(name);
+    try {
+      writeFileSync(join(directory, 'topology.json'), JSON.stringify(options.topology), { mode: 0o600 });
+      const vessel = startVessel(directory);
+      const ended = new Promise<string>((resolve) => {
+        vessel.process.on('error', (error) => resolve(error.message));
+        vessel.process.on('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
+      });
+      const host = new ClusterHost(name, vessel, ended);
+      await host.#untilReady(options.onStatus);
+      return host;
+    } catch (error) {
+      removeDirectory(name);
+      throw error;
+    }
+  }
+
+  /** Resolves with words when the cluster has ended, wanted or not. */
+  async ended(): Promise<{ readonly wanted: boolean; readonly how: string }> {
+    const how = await this.#ended;
+    removeDirectory(this.name);
+    return { wanted: this.#stopping, how };
+  }
+
+  /** Ends the cluster: everything in it is gone when this resolves. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const pidOne = this.#vessel.pidOne();
+    // SIGKILL for pid 1: the kernel ends all of the vessel at once, also what is stopped or stuck.
+    if (pidOne !== undefined) kill(pidOne.pid);
+    else this.#vessel.process.kill('SIGKILL');
+    await Promise.race([this.#ended, new Promise((resolve) => setTimeout(resolve, END_TIMEOUT_MS))]);
+    removeDirectory(this.name);
+  }
+
+  async #untilReady(onStatus: (status: Status) => void): Promise<void> {
+    const lines = createInterface({ input: this.#vessel.status });
+    const ready = new Promise<void>((resolve, reject) => {
+      lines.on('line', (line) => {
+        const status = JSON.parse(line) as Status;
+        if (status.type === 'failed') {
+          reject(status.refusal ? new Refusal(status.message) : new Error(status.message));
+          return;
+        }
+        if (status.type === 'progress' && status.step === 'vessel') this.#writeState();
+        onStatus(status);
+        if (status.type === 'ready') resolve();
+      });
+    });
+    let inside = false;
+    lines.once('line', () => {
+      inside = true;
+    });
+    const early = this.#ended.then((how) => {
+      throw inside ? new Error(`the cluster process ended while starting (${how})`) : explainVesselFailure(how);
+    });
+    try {
+      await Promise.race([ready, early]);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    early.catch(() => {}); // from now on `ended` tells
+  }
+
+  #writeState(): void {
+    const vessel = this.#vessel.pidOne();
+    const host = identify(process.pid);
+    if (vessel === undefined || host === undefined || !isAlive(vessel)) return;
+    writeState(this.name, { name: this.name, host, vessel, userNamespace: this.#vessel.userNamespace });
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // gone already
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * `vessel/`: what contains a cluster, seen from outside: the run directory, the namespaces that it lives and dies
+ * with, and the host process that holds them.
+ *
+ * A cluster has one directory, named after it: its API socket, its log, its state. It is the only thing that outlives
+ * a SIGKILL, and every podwire command removes those that nobody lives in any more.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Refusal } from './refusal.ts';
+
+/** sun_path of struct sockaddr_un, with its closing zero. */
+const SOCKET_PATH_MAX = 107;
+
+/** A process, told apart from a later one that got the same number. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Clock ticks since boot, field 22 of /proc/PID/stat. */
+  readonly startTime: string;
+}
+
+export interface ClusterState {
+  readonly name: string;
+  readonly host: ProcessIdentity;
+  /** Pid 1 of the vessel; absent while it is being made. */
+  readonly vessel?: ProcessIdentity;
+  /** False when the vessel has no user namespace of its own, because root made it. */
+  readonly userNamespace?: boolean;
+}
+
+/** `$PODWIRE_HOME`, else `$XDG_RUNTIME_DIR/podwire`, else a private directory in the system's temporary folder. */
+export function homeDirectory(): string {
+  const { PODWIRE_HOME: home, XDG_RUNTIME_DIR: runtime } = process.env;
+  if (home !== undefined && home !== '') return home;
+  if (runtime !== undefined && runtime !== '') return join(runtime, 'podwire');
+  return join(tmpdir(), `podwire-${process.getuid?.() ?? 0}`);
+}
+
+/** Makes the home directory and makes sure that it is ours alone. */
+export function prepareHome(): string {
+  const home = homeDirectory();
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const { uid } = lstatSync(home);
+  if (uid !== (process.getuid?.() ?? uid)) {
+    throw new Refusal(`${home} belongs to another user; set PODWIRE_HOME to a directory of your own`);
+  }
+  chmodSync(home, 0o700);
+  return home;
+}
+
+export function clusterDirectory(name: string): string {
+  return join(homeDirectory(), name);
+}
+
+export function socketPath(name: string): string {
+  const path = join(clusterDirectory(name), 'api.sock');
+  if (Buffer.byteLength(path) > SOCKET_PATH_MAX) {
+    throw new Refusal(
+      `${path} is too long for a unix socket (${Buffer.byteLength(path)} bytes, at most ${SOCKET_PATH_MAX}); set PODWIRE_HOME to a shorter path`,
+    );
+  }
+  return path;
+}
+
+/** Takes a cluster's name; refuses when a living cluster has it. */
+export function claimDirectory(name: string): string {
+  prepareHome();
+  socketPath(name);
+  const directory = clusterDirectory(name);
+  for (;;) {
+    try {
+      mkdirSync(directory, { mode: 0o700 });
+      writeState(name, { name, host: identify(process.pid)! });
+      return directory;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const state = readState(name);
+    if (state !== undefined && isAlive(state.host)) {
+      throw new Refusal(
+        `a cluster named "${name}" is running (host process ${state.host.pid}); choose another with --name, or end it: podwire down --name ${name}`,
+      );
+    }
+    removeDirectory(name);
+  }
+}
+
+export function writeState(name: string, state: ClusterState): void {
+  const path = join(clusterDirectory(name), 'state.json');
+  writeFileSync(`${path}.new`, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${path}.new`, path); // a reader sees the old or the new, never half
+}
+
+export function readState(name: string): ClusterState | undefined {
+  try {
+    return JSON.parse(readFileSync(join(clusterDirectory(name), 'state.json'), 'utf8')) as ClusterState;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Away with it in one step, so that nobody meets a half-removed directory under the name. */
+export function removeDirectory(name: string): void {
+  const directory = clusterDirectory(name);
+  const doomed = join(homeDirectory(), `.gone-${randomBytes(6).toString('hex')}`);
+  try {
+    renameSync(directory, doomed);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  rmSync(doomed, { recursive: true, force: true });
+}
+
+/** Names of clusters that have a directory, dead ones included. */
+export function clusterNames(): string[] {
+  const home = homeDirectory();
+  if (!existsSync(home)) return [];
+  return readdirSync(home).filter((entry) => !entry.startsWith('.') && existsSync(join(home, entry, 'state.json')));
+}
+
+/** Removes the directories of clusters whose host process has died; returns their names. */
+export function sweepDeadClusters(): string[] {
+  const dead = clusterNames().filter((name) => {
+    const state = readState(name);
+    return state !== undefined && !isAlive(state.host);
+  });
+  for (const name of dead) removeDirectory(name);
+  return dead;
+}
+
+/** A process that runs under this number now, or undefined. */
+export function identify(pid: number): ProcessIdentity | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name in parentheses may hold anything; fields are counted from behind it, the state being the third.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+    return { pid, startTime: fields[19]! };
+  } catch {
+    return undefined;
+  }
+}
+
+export function isAlive(identity: ProcessIdentity): boolean {
+  return identify(identity.pid)?.startTime === identity.startTime;
+}

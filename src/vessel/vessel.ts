@@ -1,0 +1,83 @@
+/**
+ * The vessel: one private user (when not root), network, mount and PID namespace, entered by util-linux `unshare`
+ * before Node starts, because a running Node has threads and the kernel lets no such process make a user namespace.
+ *
+ *     host process ── unshare ── reaper, pid 1 ── cluster process ── node processes
+ *
+ * Everything inside ends with pid 1: the kernel sees to that. Pid 1 ends when the cluster process does, when it is
+ * told to, and when the host process is gone, which it learns from a pipe that only the host process holds open.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { identify, type ProcessIdentity } from './run-directory.ts';
+
+/** Descriptor of the lifeline pipe and of the status pipe inside the vessel. */
+const LIFELINE = 3;
+const STATUS = 4;
+
+/**
+ * Pid 1. It is a shell because it must be small and reap orphans: while it waits, it collects every process that ends
+ * and has no other parent. Node cannot do this: as pid 1 it ignores SIGTERM and leaves zombies.
+ *
+ * The watcher's `read` returns when the host process, the only holder of the other end, is gone.
+ */
+const REAPER = `
+trap 'exit 143' TERM
+trap '' INT HUP
+(read -r _ <&${LIFELINE}; kill -TERM 1) &
+"$@" ${LIFELINE}<&- &
+wait $!
+`;
+
+export interface Vessel {
+  readonly process: ChildProcess;
+  /** Lines of JSON from the cluster process. */
+  readonly status: Readable;
+  readonly userNamespace: boolean;
+  /** Pid 1 as this side sees it; undefined when it is gone already. */
+  pidOne(): ProcessIdentity | undefined;
+}
+
+/** Arguments of `unshare` for this user. */
+export function unshareArguments(userNamespace: boolean): string[] {
+  const user = userNamespace ? ['--user', '--map-root-user'] : [];
+  return [...user, '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+}
+
+/** Starts the cluster process for the cluster in `directory`. stderr is inherited. */
+export function startVessel(directory: string): Vessel {
+  const userNamespace = process.getuid?.() !== 0;
+  const cluster = fileURLToPath(new URL('../cluster/main.js', import.meta.url));
+  const child = spawn(
+    'unshare',
+    [...unshareArguments(userNamespace), 'sh', '-c', REAPER, 'podwire-reaper', process.execPath, cluster, directory],
+    {
+      // A group of its own: Ctrl-C is for the host process alone.
+      detached: true,
+      stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe'],
+    },
+  );
+  return {
+    process: child,
+    status: child.stdio[STATUS] as Readable,
+    userNamespace,
+    pidOne: () => (child.pid === undefined ? undefined : childOf(child.pid)),
+  };
+}
+
+/** The one child of `unshare`. */
+function childOf(parent: number): ProcessIdentity | undefined {
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      if (Number(fields[1]) === parent) return identify(Number(entry));
+    } catch {
+      // gone between the two looks
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { resolvePlain } from '../../src/cluster/plain-scalar.ts';
+
+// What sigs.k8s.io/yaml makes of unquoted words, from its resolve.go and resolve_test tables.
+const cases: readonly (readonly [string, null | boolean | number | string])[] = [
+  ['', null],
+  ['~', null],
+  ['null', null],
+  ['Null', null],
+  ['nULL', 'nULL'],
+  ['true', true],
+  ['yes', true],
+  ['Yes', true],
+  ['YES', true],
+  ['yEs', 'yEs'],
+  ['y', true],
+  ['on', true],
+  ['no', false],
+  ['N', false],
+  ['off', false],
+  ['None', 'None'],
+  ['0', 0],
+  ['-1', -1],
+  ['+1', 1],
+  ['1_000', 1000],
+  ['0x1F', 31],
+  ['-0x10', -16],
+  ['012', 10],
+  ['0o12', 10],
+  ['-012', -10],
+  ['0b101', 5],
+  ['09', 9],
+  ['1.5', 1.5],
+  ['1.', 1],
+  ['.5', 0.5],
+  ['1e3', 1000],
+  ['1E-3', 0.001],
+  ['.inf', Number.POSITIVE_INFINITY],
+  ['-.inf', Number.NEGATIVE_INFINITY],
+  ['.nan', Number.NaN],
+  ['12:30:45', '12:30:45'],
+  ['2024-01-01', '2024-01-01'],
+  ['1.2.3', '1.2.3'],
+  ['10.244.0.1', '10.244.0.1'],
+  ['1Gi', '1Gi'],
+  ['0x', '0x'],
+  ['-', '-'],
+  ['fd00::1', 'fd00::1'],
+  ['constructor', 'constructor'],
+];
+for (const [text, want] of cases) {
+  test(`${JSON.stringify(text)} is ${typeof want} ${want}`, () => expect(resolvePlain(text)).toBe(want));
+}

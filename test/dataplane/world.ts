@@ -1,0 +1,271 @@
+/**
+ * A node in a test: the real dataplane between ports that only remember. Node n1 has pods `web` and `api`; n2 and n3
+ * are behind tunnels. `send` tells what became of a frame in the words of `outcomeName`; `balance` asks the accounting
+ * and then asks again from outside, by what the ports hold.
+ *
+ *     const world = new World();
+ *     expect(world.send('web', { destination: '10.244.2.7' })).toBe('delivered');
+ *     expect(world.underlay.last.inner).toMatchObject({ ttl: 63 });
+ *     world.balance();
+ */
+import { expect } from 'vitest';
+import { Dataplane, type NodeConstants, type Port, type Underlay } from '../../src/dataplane/dataplane.ts';
+import * as receive from '../../src/dataplane/receive.ts';
+import type { TunnelEndpoint } from '../../src/encap/vxlan.ts';
+import { Arena } from '../../src/packet/arena.ts';
+import { type Outcome, outcomeName } from '../../src/packet/outcome.ts';
+import type { Packet } from '../../src/packet/packet.ts';
+import { Way, way } from '../../src/packet/way.ts';
+import { Policies } from '../../src/policy/policies.ts';
+import { PrefixTable } from '../../src/tables/prefix-table.ts';
+import { parseAddress } from '../../src/wire/address.ts';
+import { parseMac } from '../../src/wire/ethernet.ts';
+import { buildFrame, type FrameSpec, frameBytes, newPacket, writeBytes, writeFrame } from '../support/frames.ts';
+import { type Frame, parseFrame } from '../support/read-frame.ts';
+
+export const NODE_MAC = '02:70:00:00:00:01';
+const VNI = 1;
+
+export const places = {
+  web: { mac: '02:00:0a:f4:01:02', addresses: ['10.244.1.2', 'fd00:10:244:1::2'] },
+  api: { mac: '02:00:0a:f4:01:03', addresses: ['10.244.1.3', 'fd00:10:244:1::3'] },
+  host: { mac: '02:00:ac:12:00:02', addresses: ['172.18.0.2', '10.244.1.1', 'fd00:172:18::2'] },
+} as const;
+export type PlaceName = keyof typeof places;
+
+export const nodes = {
+  n2: { mac: '02:70:00:00:00:02', underlay: '172.18.0.3', pod: ['10.244.2.7', 'fd00:10:244:2::7'] },
+  n3: { mac: '02:70:00:00:00:03', underlay: '172.18.0.4', pod: ['10.244.3.7', 'fd00:10:244:3::7'] },
+} as const;
+export type NodeName = keyof typeof nodes;
+
+/** Address words, or a failed test. */
+export function words(text: string): Int32Array {
+  const parsed = parseAddress(text);
+  if (parsed === undefined) throw new Error(`not an address: ${text}`);
+  return parsed;
+}
+
+/** A route as people write it: `10.244.2.0/24`. */
+export function prefix(text: string, value: number) {
+  const [address = '', bits = ''] = text.split('/');
+  const offset = address.includes(':') ? 0 : 96;
+  return { address: words(address), length: bits === '' ? 128 : offset + Number(bits), value };
+}
+
+/** What a port took. */
+export interface Taken {
+  readonly bytes: Uint8Array;
+  readonly frame: Frame;
+  readonly checksum: number;
+  readonly gsoSize: number;
+  readonly partialStart: number;
+  readonly partialOffset: number;
+}
+
+function taken(pkt: Packet, bytes: Uint8Array, inner = bytes): Taken {
+  const { checksum, gsoSize, partialStart, partialOffset } = pkt;
+  return { bytes, frame: parseFrame(inner), checksum, gsoSize, partialStart, partialOffset };
+}
+
+export class MemoryPort implements Port {
+  readonly way: number;
+  readonly macHigh: number;
+  readonly macLow: number;
+  readonly addresses: Int32Array;
+  mtu = 1450;
+  /** What `transmit` answers; anything but 0 takes no frame. */
+  says: Outcome = 0;
+  /** False where a million packets pass. */
+  keeps = true;
+  count = 0;
+  readonly frames: Taken[] = [];
+
+  constructor(portWay: number, mac: string, addresses: readonly string[]) {
+    this.way = portWay;
+    [this.macHigh, this.macLow] = parseMac(mac);
+    this.addresses = Int32Array.from(addresses.flatMap((address) => [...words(address)]));
+  }
+
+  transmit(pkt: Packet): Outcome {
+    if (this.says !== 0) return this.says;
+    this.count++;
+    if (this.keeps) this.frames.push(taken(pkt, frameBytes(pkt)));
+    return 0;
+  }
+
+  get last(): Taken {
+    return this.frames.at(-1)!;
+  }
+}
+
+export class MemoryUnderlay implements Underlay {
+  says: Outcome = 0;
+  keeps = true;
+  count = 0;
+  /** `bytes` begin with the VXLAN header, `frame` is the inner one. */
+  readonly frames: (Taken & { readonly endpoint: number; readonly outerTos: number })[] = [];
+
+  transmit(pkt: Packet, endpoint: number): Outcome {
+    if (this.says !== 0) return this.says;
+    this.count++;
+    if (!this.keeps) return 0;
+    const bytes = frameBytes(pkt);
+    this.frames.push({ ...taken(pkt, bytes, bytes.slice(8)), endpoint, outerTos: pkt.outerTos });
+    return 0;
+  }
+
+  get last() {
+    return this.frames.at(-1)!;
+  }
+}
+
+/** The stories, as `receive.ts` has them: another set of functions may be put in their place. */
+export type Stories = Pick<typeof receive, 'receiveFromHost' | 'receiveFromPod' | 'receiveFromUnderlay'>;
+
+export interface WorldOptions extends Partial<NodeConstants> {
+  readonly stories?: Stories;
+}
+
+export class World {
+  readonly dp: Dataplane;
+  readonly pkt: Packet;
+  readonly ports: Readonly<Record<PlaceName, MemoryPort>>;
+  readonly underlay = new MemoryUnderlay();
+  /** What `dp.random` gives. */
+  randomWord = 0x5eed;
+  nowMs = 1000;
+  readonly stories: Stories;
+
+  constructor({ stories = receive, ...constants }: WorldOptions = {}) {
+    const [macHigh, macLow] = parseMac(NODE_MAC);
+    const arena = new Arena(2 << 20);
+    const node = { macHigh, macLow, vni: VNI, tunnelMtu: 1450, connectionsMax: 1024, seed: 7, ...constants };
+    this.stories = stories;
+    this.dp = new Dataplane(arena, node, () => this.randomWord);
+    this.pkt = newPacket(arena);
+    const port = (name: PlaceName, portWay: number) =>
+      new MemoryPort(portWay, places[name].mac, places[name].addresses);
+    this.ports = {
+      web: port('web', way(Way.Pod, 0)),
+      api: port('api', way(Way.Pod, 1)),
+      host: port('host', way(Way.Host, 0)),
+    };
+    this.dp.pods.push(this.ports.web, this.ports.api);
+    this.dp.host = this.ports.host;
+    this.dp.underlay = this.underlay;
+    this.route();
+  }
+
+  /** Sets the node's routes, `extra` ones winning over the usual ones. */
+  route(...extra: readonly ReturnType<typeof prefix>[]): void {
+    const own = Object.entries(places).flatMap(([name, { addresses }]) =>
+      addresses.map((address) => prefix(address, this.ports[name as PlaceName].way)),
+    );
+    const table = PrefixTable.build([
+      prefix('10.244.1.0/24', way(Way.Blackhole, 0)),
+      prefix('fd00:10:244:1::/64', way(Way.Blackhole, 0)),
+      prefix('10.244.2.0/24', way(Way.Tunnel, 0)),
+      prefix('fd00:10:244:2::/64', way(Way.Tunnel, 0)),
+      prefix('10.244.3.0/24', way(Way.Tunnel, 1)),
+      prefix('fd00:10:244:3::/64', way(Way.Tunnel, 1)),
+      ...own,
+      ...extra,
+    ]);
+    this.dp.setRoutes(table.data, endpoints());
+  }
+
+  /** Isolates pods: bits of `Isolation` for `web` and `api`. */
+  isolate(web: number, api: number): void {
+    this.dp.policies = new Policies(Uint8Array.of(web, api));
+  }
+
+  /** What becomes of a frame from a place of this node. What the spec leaves out is as an honest sender has it. */
+  send(from: PlaceName, spec: FrameSpec = {}): string {
+    return this.story(from, writeFrame(this.pkt, honest(places[from].addresses, places[from].mac, spec)));
+  }
+
+  /** The same with bytes that no spec can say. */
+  sendBytes(from: PlaceName, bytes: Uint8Array): string {
+    return this.story(from, writeBytes(this.pkt, bytes));
+  }
+
+  /** What becomes of a VXLAN packet from another node. */
+  tunnel(from: NodeName, spec: FrameSpec = {}, outerTos = 0): string {
+    return this.tunnelBytes(nodes[from].underlay, encapsulated(from, spec), outerTos);
+  }
+
+  tunnelBytes(outerSource: string, bytes: Uint8Array, outerTos = 0): string {
+    const pkt = writeBytes(this.pkt, bytes);
+    pkt.outerSource.set(words(outerSource));
+    pkt.outerTos = outerTos;
+    const { at } = pkt;
+    const outcome = this.stories.receiveFromUnderlay(this.dp, pkt, this.nowMs);
+    pkt.at = at;
+    return outcomeName(outcome);
+  }
+
+  story(from: PlaceName, pkt: Packet): string {
+    const { at } = pkt;
+    const { receiveFromHost, receiveFromPod } = this.stories;
+    const outcome = (from === 'host' ? receiveFromHost : receiveFromPod)(this.dp, this.ports[from], pkt, this.nowMs);
+    pkt.at = at;
+    return outcomeName(outcome);
+  }
+
+  /** Frames that all ports and the underlay hold. */
+  get taken(): number {
+    return Object.values(this.ports).reduce((sum, port) => sum + port.count, this.underlay.count);
+  }
+
+  /** Empty when nothing has vanished: not by the counters, and not by what the ports really took. */
+  imbalances(): string[] {
+    const { counters } = this.dp;
+    const { delivered, originated, consumed } = counters.snapshot();
+    const answers = (consumed['ArpAnswered'] ?? 0) + (consumed['NeighbourAnswered'] ?? 0);
+    return [
+      ...differing('both sides', counters.check(), 0),
+      ...differing('delivered', delivered, this.taken),
+      ...differing('originated', originated, answers),
+    ];
+  }
+
+  balance(): void {
+    expect(this.imbalances()).toEqual([]);
+  }
+}
+
+function differing(what: string, counted: number, real: number): string[] {
+  return counted === real ? [] : [`${what}: ${counted} counted, ${real} in truth`];
+}
+
+function endpoints(): TunnelEndpoint[] {
+  return Object.entries(nodes).map(([name, { mac, underlay }]) => {
+    const [macHigh, macLow] = parseMac(mac);
+    return { name, address: words(underlay), macHigh, macLow };
+  });
+}
+
+/** A VXLAN header and the inner frame, as `from` sends it to this node. */
+export function encapsulated(from: NodeName, spec: FrameSpec = {}): Uint8Array {
+  const { mac, pod } = nodes[from];
+  return Uint8Array.of(
+    8,
+    0,
+    0,
+    0,
+    0,
+    0,
+    VNI,
+    0,
+    ...buildFrame(honest(pod, mac, { destination: '10.244.1.2', ...spec })),
+  );
+}
+
+/** The spec with the sender's own MAC and its address of the right family. */
+function honest(addresses: readonly string[], mac: string, spec: FrameSpec): FrameSpec {
+  const { destination = '10.244.1.3' } = spec;
+  const ipv6 = destination.includes(':');
+  const source = addresses.find((address) => address.includes(':') === ipv6)!;
+  return { sourceMac: mac, destinationMac: NODE_MAC, source, destination, ...spec };
+}
