@@ -69,7 +69,12 @@ export class ClusterHost {
     // SIGKILL for pid 1: the kernel ends all of the vessel at once, also what is stopped or stuck.
     if (pidOne !== undefined) kill(pidOne.pid);
     else this.#vessel.process.kill('SIGKILL');
-    await Promise.race([this.#ended, new Promise((resolve) => setTimeout(resolve, END_TIMEOUT_MS))]);
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise((resolve) => {
+      timer = setTimeout(resolve, END_TIMEOUT_MS);
+    });
+    await Promise.race([this.#ended, timeout]);
+    clearTimeout(timer);
     removeDirectory(this.name);
   }
 

@@ -18,31 +18,24 @@ describe('what may begin a flow', () => {
   });
 
   test("CT-042 the other family's ICMP is no question, whatever its bytes say", () => {
-    const payload = Uint8Array.of(8, 0, 0, 0, 0, 1, 0, 1);
-    for (const type of [8, 128]) {
-      payload[0] = type;
-      const four = { source: CLIENT, destination: SERVER, protocol: 58, payload, checksum: 'unverified' } as const;
-      expect(new Tracker().send(four), `ICMPv6 type ${type} over IPv4`).toBe('dropped: Invalid');
-      const six = { source: 'fd00::1', destination: 'fd00::2', protocol: 1, payload, checksum: 'unverified' } as const;
-      expect(new Tracker().send(six), `ICMP type ${type} over IPv6`).toBe('dropped: Invalid');
+    for (const icmpType of [8, 128]) {
+      const four = { ...echo, protocol: 'icmpv6', icmpType, checksum: 'unverified' } as const;
+      expect(new Tracker().send(four), `ICMPv6 type ${icmpType} over IPv4`).toBe('dropped: Invalid');
+      const six = { ...echo6, protocol: 'icmp', icmpType, checksum: 'unverified' } as const;
+      expect(new Tracker().send(six), `ICMP type ${icmpType} over IPv6`).toBe('dropped: Invalid');
     }
   });
 
-  test('CT-042 nor is an empty one decided by the byte behind it', () => {
+  test('CT-042 nor does the byte behind an empty one decide', () => {
+    const bytes = buildFrame({ source: 'fd00::1', destination: 'fd00::2', protocol: 50 });
+    bytes[20] = 1; // next header: ICMP
     for (const behind of [8, 128]) {
       const tracker = new Tracker();
-      const bytes = emptyUpper(buildFrame({ source: 'fd00::1', destination: 'fd00::2', protocol: 50 }), 20, 1);
       tracker.pkt.arena.bytes.fill(behind, tracker.pkt.at, tracker.pkt.at + 200);
       expect(tracker.sendBytes(bytes)).toBe('dropped: Invalid');
     }
   });
 });
-
-/** An IPv6 frame whose next header becomes `protocol`. */
-function emptyUpper(bytes: Uint8Array, at: number, protocol: number): Uint8Array {
-  bytes[at] = protocol;
-  return bytes;
-}
 
 describe('question and answer', () => {
   for (const [request, answer] of [

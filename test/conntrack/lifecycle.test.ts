@@ -11,9 +11,9 @@ function send(tracker: Tracker, ...specs: readonly FrameSpec[]): void {
   for (const spec of specs) expect(tracker.send(spec), JSON.stringify(spec)).not.toContain('dropped');
 }
 
-const handshake = [{ flags: SYN }, reply({ flags: SYN_ACK }), { flags: ACK }] as const;
-/** The client closes first. */
-const close = [{ flags: FIN_ACK }, reply({ flags: FIN_ACK }), { flags: ACK }] as const;
+const handshake: readonly FrameSpec[] = [{ flags: SYN }, reply({ flags: SYN_ACK }), { flags: ACK }];
+const clientFirst: readonly FrameSpec[] = [{ flags: FIN_ACK }, reply({ flags: FIN_ACK }), { flags: ACK }];
+const serverFirst: readonly FrameSpec[] = [reply({ flags: FIN_ACK }), { flags: FIN_ACK }, reply({ flags: ACK })];
 
 describe('two tuples', () => {
   const cases: readonly FrameSpec[] = [
@@ -72,10 +72,7 @@ describe('two tuples', () => {
 });
 
 describe('reopening', () => {
-  for (const [closer, packets] of [
-    ['client', close],
-    ['server', close.map((spec) => (spec.source === SERVER ? { flags: spec.flags } : reply(spec)))],
-  ] as const) {
+  for (const [closer, packets] of Object.entries({ client: clientFirst, server: serverFirst })) {
     test(`CT-029 SYN in TIME_WAIT after the ${closer} closed first: the old entry goes, a new one begins`, () => {
       const tracker = new Tracker();
       send(tracker, ...handshake, ...packets);
@@ -90,7 +87,7 @@ describe('reopening', () => {
 
   test('CT-029 a SYN of the server opens it the other way round', () => {
     const tracker = new Tracker();
-    send(tracker, ...handshake, ...close);
+    send(tracker, ...handshake, ...clientFirst);
     expect(tracker.send(reply({ flags: SYN }))).toBe('new');
     expect(tracker.pkt.direction).toBe(0);
     expect(tracker.send({ flags: SYN_ACK })).toBe('known');
@@ -128,12 +125,12 @@ describe('reopening', () => {
   test('CT-029 only a SYN reopens', () => {
     for (const flags of [ACK, FIN_ACK, RST]) {
       const tracker = new Tracker();
-      send(tracker, ...handshake, ...close);
+      send(tracker, ...handshake, ...clientFirst);
       expect(tracker.send({ flags })).toBe('known');
       expect(tracker.connections.inserted).toBe(1);
     }
     const tracker = new Tracker();
-    send(tracker, ...handshake, ...close);
+    send(tracker, ...handshake, ...clientFirst);
     expect(tracker.send({ flags: SYN_ACK })).toBe('dropped: Invalid');
   });
 

@@ -14,14 +14,23 @@ function bitsOf(address: Int32Array): string {
 }
 
 /** Looks at every entry; of equal lengths the later one wins. */
-function linearFind(entries: readonly PrefixEntry[], address: Int32Array): number {
-  const bits = bitsOf(address);
-  let best: PrefixEntry | undefined;
-  for (const entry of entries) {
-    const holds = bits.startsWith(bitsOf(entry.address).slice(0, entry.length));
-    if (holds && (best === undefined || entry.length >= best.length)) best = entry;
+class LinearTable {
+  readonly #rows: readonly { bits: string; length: number; value: number }[];
+
+  constructor(entries: readonly PrefixEntry[]) {
+    this.#rows = entries.map(({ address, length, value }) => ({
+      bits: bitsOf(address).slice(0, length),
+      length,
+      value,
+    }));
   }
-  return best?.value ?? -1;
+
+  find(address: Int32Array): number {
+    const bits = bitsOf(address);
+    let best = { length: -1, value: -1 };
+    for (const row of this.#rows) if (row.length >= best.length && bits.startsWith(row.bits)) best = row;
+    return best.value;
+  }
 }
 
 /** Addresses out of a small world, so that prefixes hold each other. */
@@ -41,6 +50,7 @@ function randomEntries(random: Random, count: number, lengthsOf: (version: numbe
 
 function compare(random: Random, entries: readonly PrefixEntry[], lookups: number): number {
   const table = PrefixTable.build(entries);
+  const slow = new LinearTable(entries);
   let found = 0;
   for (let i = 0; i < lookups; i++) {
     const address = randomAddress(random, random.pick([4, 6]));
@@ -56,7 +66,7 @@ function compare(random: Random, entries: readonly PrefixEntry[], lookups: numbe
     const words = new Int32Array(9).fill(-1);
     words.set(address, index);
     const got = table.find(words, index);
-    const want = linearFind(entries, address);
+    const want = slow.find(address);
     if (got !== want) throw new Error(`${bitsOf(address)}: ${got} instead of ${want}`);
     if (got >= 0) found++;
   }
