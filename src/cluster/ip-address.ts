@@ -21,7 +21,7 @@ export interface Cidr {
   readonly prefixLength: number;
 }
 
-export const addressBits: Readonly<Record<IpFamily, number>> = { ipv4: 32, ipv6: 128 };
+const addressBits: Readonly<Record<IpFamily, number>> = { ipv4: 32, ipv6: 128 };
 
 /** ip6addr's offset() takes no more. Nobody counts further: a node's pods have the first addresses of its block. */
 const OFFSET_MAX = 0xffff_ffff;
@@ -88,7 +88,7 @@ export function formatCidr(cidr: Cidr): string {
   return `${formatAddress(cidr.network)}/${cidr.prefixLength}`;
 }
 
-export function sameAddress(a: IpAddress, b: IpAddress): boolean {
+function sameAddress(a: IpAddress, b: IpAddress): boolean {
   return a.family === b.family && a.bytes.every((byte, index) => byte === b.bytes[index]);
 }
 

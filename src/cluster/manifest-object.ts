@@ -32,7 +32,7 @@ export interface ObjectMeta {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-export const DEFAULT_NAMESPACE = 'default';
+const DEFAULT_NAMESPACE = 'default';
 
 /** Kubernetes' limit for all annotations of an object, keys and values, in bytes of UTF-8. */
 const ANNOTATIONS_BYTES_MAX = 256 * 1024;

@@ -27,13 +27,13 @@ export interface PodObject extends ObjectIdentity {
   readonly givenAddresses: readonly GivenAddress[];
 }
 
-export interface PodContainer {
+interface PodContainer {
   readonly name: string;
   readonly image: string;
   readonly ports: readonly ContainerPort[];
 }
 
-export interface ContainerPort {
+interface ContainerPort {
   /** '' when it has none. */
   readonly name: string;
   readonly containerPort: number;

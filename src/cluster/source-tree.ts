@@ -23,7 +23,7 @@ export interface SourceList {
   readonly depth: number;
 }
 
-export interface SourceMap {
+interface SourceMap {
   readonly type: 'map';
   readonly fields: ReadonlyMap<string, SourceField>;
   readonly place: Place;

@@ -43,7 +43,7 @@ export function commit(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
   }
   const half = pkt.connection * 2 + pkt.direction;
   connections.packets[half]! += pkt.segments;
-  connections.bytes[half]! += pkt.len;
+  connections.bytes[half]! += pkt.at + pkt.len - pkt.l3At; // IP bytes, as conntrack(8) counts
   return CONTINUE;
 }
 

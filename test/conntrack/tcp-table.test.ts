@@ -1,10 +1,8 @@
-/**
- * The transition table, from the text of the rules: one line per kind of segment and direction, columns in the
- * order NONE, SYN_SENT, SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE, SYN_SENT2.
- */
+/** The transition table against the text of the rules (`tcp-rules.ts`), cell by cell and packet by packet. */
 import { describe, expect, test } from 'vitest';
 import { nextTcpState, Segment, segmentKind, tcpFlagsValid, tcpStateNames } from '../../src/conntrack/tcp-states.ts';
 import type { FrameSpec } from '../support/frames.ts';
+import { columns, rows } from './tcp-rules.ts';
 import { ACK, CLIENT, FIN, FIN_ACK, RST, reply, SERVER, SYN, SYN_ACK, Tracker } from './tracker.ts';
 
 const PSH = 8;
@@ -12,7 +10,6 @@ const URG = 32;
 const ECE = 64;
 const CWR = 128;
 
-const columns = ['NO', 'SS', 'SR', 'ES', 'FW', 'CW', 'LA', 'TW', 'CL', 'S2'] as const;
 const linuxNames = [
   ...['NONE', 'SYN_SENT', 'SYN_RECV', 'ESTABLISHED', 'FIN_WAIT'],
   ...['CLOSE_WAIT', 'LAST_ACK', 'TIME_WAIT', 'CLOSE', 'SYN_SENT2'],
@@ -24,21 +21,6 @@ function cell(direction: number, kind: number, state: number): string {
   if (next === 10) return 'IV';
   return next === 11 ? 'IG' : columns[next]!;
 }
-
-const rows = [
-  { rule: 'CT-017', direction: 0, kind: 'Syn', want: 'SS SS IG IG IG IG IG SS SS S2' },
-  { rule: 'CT-018', direction: 0, kind: 'SynAck', want: 'IV IV SR IV IV IV IV IV IV SR' },
-  { rule: 'CT-019', direction: 0, kind: 'Fin', want: 'IV IV FW FW LA LA LA TW CL IV' },
-  { rule: 'CT-020', direction: 0, kind: 'Ack', want: 'ES IV ES ES CW CW TW TW CL IV' },
-  { rule: 'CT-021', direction: 0, kind: 'Rst', want: 'IV CL CL CL CL CL CL CL CL CL' },
-  { rule: 'CT-021', direction: 0, kind: 'None', want: 'IV IV IV IV IV IV IV IV IV IV' },
-  { rule: 'CT-022', direction: 1, kind: 'Syn', want: 'IV S2 IV IV IV IV IV SS IV S2' },
-  { rule: 'CT-023', direction: 1, kind: 'SynAck', want: 'IV SR IG IG IG IG IG IG IG SR' },
-  { rule: 'CT-024', direction: 1, kind: 'Fin', want: 'IV IV FW FW LA LA LA TW CL IV' },
-  { rule: 'CT-025', direction: 1, kind: 'Ack', want: 'IV IG SR ES CW CW TW TW CL IG' },
-  { rule: 'CT-026', direction: 1, kind: 'Rst', want: 'IV CL CL CL CL CL CL CL CL CL' },
-  { rule: 'CT-026', direction: 1, kind: 'None', want: 'IV IV IV IV IV IV IV IV IV IV' },
-] as const;
 
 describe('the table', () => {
   test('its columns are the states in this order', () => {

@@ -1,8 +1,8 @@
-/** Where the stories ask for a verdict, and what they ask about. */
+/** Verdicts on new connections as packets meet them: who is asked, and about what. */
 import { describe, expect, test } from 'vitest';
-import { Isolation } from '../../src/policy/policies.ts';
+import { Isolation, Policies } from '../../src/policy/policies.ts';
 import { Services } from '../../src/service/services.ts';
-import { places, World, words } from './world.ts';
+import { places, World, words } from '../dataplane/world.ts';
 
 const SYN = 2;
 const { Egress, Ingress } = Isolation;
@@ -66,6 +66,28 @@ describe('an isolated pod', () => {
     world.dp.services = new Services([frontend], 1);
     const spec = { destination: '10.96.0.1', destinationPort: 80, flags: SYN };
     expect(world.send('web', spec)).toBe('dropped: PolicyDenied');
+    world.balance();
+  });
+});
+
+describe('whose isolation it is', () => {
+  test('NP-001 a pod that nothing selects is not isolated, and a port newer than the table is not either', () => {
+    const world = new World();
+    expect(world.send('web', { flags: SYN })).toBe('delivered');
+    world.dp.policies = new Policies(Uint8Array.of(0));
+    expect(world.send('web', { flags: SYN, sourcePort: 2 })).toBe('delivered');
+    expect(world.send('api', { destination: '10.244.1.2', flags: SYN })).toBe('delivered');
+  });
+
+  test("a tunnel or the host with an isolated pod's number is not that pod", () => {
+    const world = isolated(Ingress, Ingress);
+    expect(world.send('web', { destination: '10.244.2.7', flags: SYN })).toBe('delivered'); // tunnel 0, pod 0
+    expect(world.send('web', { destination: '10.244.3.7', flags: SYN })).toBe('delivered'); // tunnel 1, pod 1
+    expect(world.send('web', { destination: '172.18.0.2', flags: SYN })).toBe('delivered');
+    world.isolate(Egress, Egress);
+    expect(world.tunnel('n2', { flags: SYN })).toBe('delivered');
+    expect(world.tunnel('n3', { flags: SYN })).toBe('delivered');
+    expect(world.send('host', { flags: SYN })).toBe('delivered');
     world.balance();
   });
 });

@@ -1,0 +1,148 @@
+/** A few hosts talk at random; after every packet the fast table and the slow one must agree. */
+import { expect, test } from 'vitest';
+import { ConnectionFlag } from '../../src/conntrack/connections.ts';
+import { tcpStateNames } from '../../src/conntrack/tcp-states.ts';
+import { buildFrame } from '../support/frames.ts';
+import { type Random, withRandom } from '../support/random.ts';
+import { answerTo, isError, keyOf, SlowConntrack, type SlowPacket, type SlowVerdict } from './slow-conntrack.ts';
+import { columns } from './tcp-rules.ts';
+import { Tracker } from './tracker.ts';
+
+const PACKETS = 120_000;
+const hosts = { 4: ['10.1.0.2', '10.1.0.3', '10.1.1.5'], 6: ['fd00::2', 'fd00::3', 'fd00::5'] } as const;
+/** Services of one backend, so that reply tuples meet. */
+const services = ['10.96.0.1', '10.96.0.2'] as const;
+const BACKEND = '10.1.1.5';
+const translations = Object.fromEntries(services.map((address) => [`${address}/80`, `${BACKEND}/8080`]));
+/** Ports that moved flows get (1024 and a few more) are in use by others as well. */
+const clientPorts = [1024, 1025, 1027, 40_000] as const;
+const SYN = 2;
+const ACK = 16;
+// SYN, SYN+ACK, ACK, FIN+ACK, RST+ACK, with PSH and URG here and there; and what nobody sends
+const flagSets = [SYN, SYN, 18, 18, ACK, ACK, ACK, 24, 48, 17, 17, 25, 49, 4, 20, 0, 1, 3, 6, 63] as const;
+
+function randomPacket(random: Random): SlowPacket {
+  const version = random.once(4) ? 6 : 4;
+  const source = random.pick(hosts[version]);
+  // Not itself: a tuple that is its own inverse has no direction.
+  const destination = random.pick(hosts[version].filter((host) => host !== source));
+  const icmp = version === 6 ? 'icmpv6' : 'icmp';
+  const base = {
+    ...{ source, destination, flags: 0, identifier: random.below(2), icmpType: 0 },
+    ...{ sourcePort: random.pick(clientPorts), destinationPort: 8080 },
+  };
+  const kind = random.below(20);
+  if (kind === 0) return { ...base, protocol: 50, payload: 8 };
+  if (kind <= 3) {
+    const types = icmp === 'icmp' ? [8, 0, 8, 0, 13, 14, 17, 18, 9] : [128, 129, 128, 129, 128, 1];
+    const icmpType = random.pick(types.filter((type) => !isError(icmp, type)));
+    return { ...base, protocol: icmp, icmpType };
+  }
+  const toService = version === 4 && random.once(3);
+  const there: SlowPacket = {
+    ...base,
+    ...(toService ? { destination: random.pick(services), destinationPort: 80 } : {}),
+    protocol: kind <= 8 ? 'udp' : 'tcp',
+    flags: kind <= 8 ? 0 : random.pick(flagSets),
+  };
+  return toService || random.once(2) ? there : answerTo(there);
+}
+
+/** Now and then an error about a packet that may have been. */
+function randomError(random: Random): SlowPacket {
+  const quotes = randomPacket(random);
+  const protocol = quotes.source.includes(':') ? 'icmpv6' : 'icmp';
+  const elsewhere = random.once(5);
+  return {
+    ...{ source: quotes.destination, destination: elsewhere ? hosts[protocol === 'icmp' ? 4 : 6][0] : quotes.source },
+    ...{ protocol, icmpType: protocol === 'icmp' ? 3 : 1, identifier: 0, icmpSequence: 0 },
+    ...{ sourcePort: 0, destinationPort: 0, flags: 0, quotes },
+  };
+}
+
+const frames = new Map<string, Uint8Array>();
+
+/** The packet's bytes, built once for each different packet. */
+function bytesOf(packet: SlowPacket): Uint8Array {
+  const { quotes } = packet;
+  const name = `${keyOf(packet)} ${packet.flags} ${quotes === undefined ? '' : `${keyOf(quotes)} ${quotes.flags}`}`;
+  const known = frames.get(name);
+  if (known !== undefined) return known;
+  const payload = quotes === undefined ? packet.payload : buildFrame(quotes).slice(14);
+  const bytes = buildFrame(payload === undefined ? packet : { ...packet, payload });
+  frames.set(name, bytes);
+  return bytes;
+}
+
+/** The packet as the Services make it, with the source port that it left with. */
+function translated(packet: SlowPacket, tracker: Tracker): SlowPacket {
+  const toService = services.includes(packet.destination as '10.96.0.1');
+  const there = toService ? { ...packet, destination: BACKEND, destinationPort: 8080 } : packet;
+  const { view, l4At } = tracker.pkt;
+  if (packet.protocol === 'tcp' || packet.protocol === 'udp') return { ...there, sourcePort: view.getUint16(l4At) };
+  return typeof packet.protocol === 'number' ? there : { ...there, identifier: view.getUint16(l4At + 4) };
+}
+
+/** The entry that must come of a packet that begins a flow; its reply tuple is nobody else's. */
+function begin(slow: SlowConntrack, tracker: Tracker, packet: SlowPacket): SlowVerdict {
+  const after = translated(packet, tracker);
+  const kept = { ...after, sourcePort: packet.sourcePort, identifier: packet.identifier };
+  const taken = slow.find(keyOf(answerTo(kept)), tracker.nowMs) !== undefined;
+  const moved = after.sourcePort !== packet.sourcePort || after.identifier !== packet.identifier;
+  expect(moved, 'the source port moves when it has to, and only then').toBe(taken);
+  expect(slow.find(keyOf(answerTo(after)), tracker.nowMs)).toBeUndefined();
+  return { verdict: 'new', entry: slow.commit(packet, after, tracker.nowMs), direction: 0 };
+}
+
+/** What the two tables say about the packet's connection, in one form. */
+function compare(tracker: Tracker, want: SlowVerdict): void {
+  const { entry } = want;
+  if (entry === undefined) return;
+  const { connections, connection, pkt } = tracker;
+  const state = connections.state[connection]!;
+  const got = [
+    pkt.direction,
+    entry.state === '-' ? '-' : columns[state],
+    connections.deadlineMs[connection],
+    tracker.has(ConnectionFlag.SeenReply),
+    tracker.has(ConnectionFlag.Assured),
+    tracker.has(ConnectionFlag.Translated),
+  ];
+  const { direction, seenReply, assured, deadlineMs } = { ...want, ...entry };
+  const wanted = [direction, entry.state, deadlineMs, seenReply, assured, entry.translated];
+  if (got.join() !== wanted.join()) expect(got, `${tcpStateNames[state]}`).toEqual(wanted);
+}
+
+function alive({ connections, nowMs }: Tracker): number {
+  let count = 0;
+  for (let i = 0; i < connections.highWater; i++) {
+    if (connections.state[i] !== 0 && connections.deadlineMs[i]! > nowMs) count++;
+  }
+  return count;
+}
+
+function talk(random: Random): void {
+  const tracker = new Tracker({ capacity: 4096, translations });
+  const slow = new SlowConntrack();
+  const seen = new Map<string, number>();
+  for (let i = 0; i < PACKETS; i++) {
+    const packet = random.once(25) ? randomError(random) : randomPacket(random);
+    tracker.random = random.below(3);
+    const got = tracker.sendBytes(bytesOf(packet));
+    let want = slow.track(packet, tracker.nowMs);
+    if (want.verdict === 'new' && got === 'new') want = begin(slow, tracker, packet);
+    const exhausted = got === 'dropped: NatExhausted' && want.verdict === 'new' && packet.protocol === 50;
+    if (got !== want.verdict && !exhausted) expect(got, `packet ${i}, ${keyOf(packet)}`).toBe(want.verdict);
+    compare(tracker, want);
+    seen.set(got, (seen.get(got) ?? 0) + 1);
+    tracker.nowMs += random.pick([0, 0, 1, 100, 900, 2500]);
+    if (random.once(60)) tracker.nowMs += random.pick([9, 30, 31, 60, 120, 300, 600, 3600, 86_400]) * 1000;
+    if (random.once(10)) tracker.connections.expire(tracker.nowMs, random.below(20));
+    if (i % 1000 === 0) expect(alive(tracker)).toBe(slow.count(tracker.nowMs));
+  }
+  for (const verdict of ['new', 'known', 'related', 'dropped: Invalid']) {
+    expect(seen.get(verdict) ?? 0, verdict).toBeGreaterThan(PACKETS / 100);
+  }
+}
+
+test(`${PACKETS} random packets: verdicts, states and deadlines equal the slow table's`, () => withRandom(talk));
