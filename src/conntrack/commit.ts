@@ -11,8 +11,9 @@ import { Protocol } from '../wire/protocol.ts';
 import { ConnectionFlag, type Connections } from './connections.ts';
 import { beginState, beginTimeoutMs } from './track.ts';
 
-/** Ports tried before giving up, as in Linux's nf_nat_l4proto_unique_tuple (CT-070). */
-const ATTEMPTS_MAX = 128;
+/** Ports tried from one random offset, then half as many from another, and so on: Linux's nf_nat_core.c (CT-070). */
+const ATTEMPTS_FIRST = 128;
+const ATTEMPTS_LAST = 16;
 
 const reply = new Int32Array(KEY_WORDS);
 const candidate = new Int32Array(KEY_WORDS);
@@ -29,10 +30,7 @@ export function commitConnection(
   random: number,
 ): Outcome {
   invertKey(pkt.key, 0, reply, 0);
-  const { table } = connections;
-  if (table.find(reply, 0, table.hash(reply, 0)) >= 0 && !moveSourcePort(connections, pkt, random)) {
-    return Drop.NatExhausted;
-  }
+  if (replyIsTaken(connections, nowMs) && !moveSourcePort(connections, pkt, nowMs, random)) return Drop.NatExhausted;
   const connection = connections.allocate();
   if (connection < 0) return Drop.ConntrackFull;
   connections.insert(connection, original, reply, nowMs);
@@ -44,20 +42,32 @@ export function commitConnection(
   return CONTINUE;
 }
 
+/** Is `reply` the key of a living connection? One whose time is over is removed: it is in nobody's way. */
+function replyIsTaken(connections: Connections, nowMs: number): boolean {
+  const half = connections.table.find(reply, 0, connections.table.hash(reply, 0));
+  if (half < 0) return false;
+  if (!connections.isOver(half >> 1, nowMs)) return true;
+  connections.remove(half >> 1);
+  return false;
+}
+
 /** Finds a source port that makes `reply` unique, rewrites the packet to it and leaves `reply` set; false when none. */
-function moveSourcePort(connections: Connections, pkt: Packet, random: number): boolean {
+function moveSourcePort(connections: Connections, pkt: Packet, nowMs: number, random: number): boolean {
   if (!hasPorts(pkt)) return false;
   candidate.set(pkt.key);
   const ports = pkt.key[KEY_PORTS]!;
   const first = portClassFirst(pkt);
   const size = portClassSize(pkt);
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const port = first + (((random >>> 0) + attempt) % size);
-    candidate[KEY_PORTS] = (port << 16) | (ports & 0xffff);
-    invertKey(candidate, 0, reply, 0);
-    if (connections.table.find(reply, 0, connections.table.hash(reply, 0)) >= 0) continue;
-    rewriteFlow(pkt, candidate, 0);
-    return true;
+  for (let attempts = ATTEMPTS_FIRST; attempts >= ATTEMPTS_LAST; attempts >>= 1) {
+    const offset = (attempts === ATTEMPTS_FIRST ? random : Math.imul(random | 1, attempts + 1)) >>> 0;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const port = first + ((offset + attempt) % size);
+      candidate[KEY_PORTS] = (port << 16) | (ports & 0xffff);
+      invertKey(candidate, 0, reply, 0);
+      if (replyIsTaken(connections, nowMs)) continue;
+      rewriteFlow(pkt, candidate, 0);
+      return true;
+    }
   }
   return false;
 }

@@ -92,6 +92,11 @@ export class Connections {
     this.inserted++;
   }
 
+  /** Its time is over, whether or not the wheel has been there: nobody knows it any more. */
+  isOver(connection: number, nowMs: number): boolean {
+    return this.deadlineMs[connection]! <= nowMs;
+  }
+
   remove(connection: number): void {
     this.table.remove(connection * 2);
     this.table.remove(connection * 2 + 1);

@@ -24,6 +24,8 @@ const TCP_UNACKNOWLEDGED = 300 * SECOND;
 const UDP_UNREPLIED = 30 * SECOND;
 const UDP_STREAM = 120 * SECOND;
 const ICMP = 30 * SECOND;
+const GRE = 30 * SECOND;
+const GRE_STREAM = 180 * SECOND;
 const GENERIC = 600 * SECOND;
 
 /** A replied UDP flow counts as a stream only once it is older than this (CT-012). */
@@ -41,6 +43,8 @@ export function timeoutMs(protocol: number, stream: boolean): number {
     case Protocol.Icmp:
     case Protocol.Icmpv6:
       return ICMP;
+    case Protocol.Gre:
+      return stream ? GRE_STREAM : GRE;
     default:
       return GENERIC;
   }

@@ -3,6 +3,7 @@
  * connection tracking; INVALID is a drop reason here (kube-proxy and every CNI drop what it calls INVALID).
  */
 
+import { keyIsIcmp } from '../packet/flow-key.ts';
 import { CONTINUE, Drop, type Outcome, Place } from '../packet/outcome.ts';
 import { type Packet, RELATED, UNTRACKED } from '../packet/packet.ts';
 import { icmpOpensFlow, icmpType } from '../wire/icmp.ts';
@@ -27,18 +28,18 @@ export function trackPacket(connections: Connections, pkt: Packet, nowMs: number
   pkt.connection = UNTRACKED;
   if (half >= 0) {
     const connection = half >> 1;
-    const gone = connections.deadlineMs[connection]! <= nowMs;
-    if (!gone && !reopens(connections, half, pkt)) return advance(connections, half, pkt, nowMs);
+    if (!connections.isOver(connection, nowMs) && !reopens(connections, half, pkt)) return advance(connections, half, pkt, nowMs);
     connections.remove(connection);
   }
-  if (isIcmpError(pkt)) return trackError(connections, pkt);
+  if (isIcmpError(pkt)) return trackError(connections, pkt, nowMs);
   return mayBegin(pkt) ? CONTINUE : Drop.Invalid;
 }
 
-function trackError(connections: Connections, pkt: Packet): Outcome {
+function trackError(connections: Connections, pkt: Packet, nowMs: number): Outcome {
   const half = relatedHalf(connections, pkt);
+  if (half < 0 || connections.isOver(half >> 1, nowMs)) return Drop.Invalid;
   // Errors about translated flows must be translated back (CT-075); until they are, none is better than a wrong one.
-  if (half < 0 || (connections.flags[half >> 1]! & ConnectionFlag.Translated) !== 0) return Drop.Invalid;
+  if ((connections.flags[half >> 1]! & ConnectionFlag.Translated) !== 0) return Drop.Invalid;
   pkt.connection = RELATED;
   return Place.KnownFlow;
 }
@@ -52,7 +53,8 @@ function mayBegin(pkt: Packet): boolean {
     }
     case Protocol.Icmp:
     case Protocol.Icmpv6:
-      return icmpOpensFlow(icmpType(pkt.view, pkt.l4At), pkt.version);
+      // The other family's ICMP asks nothing.
+      return keyIsIcmp(pkt.key, 0) && icmpOpensFlow(icmpType(pkt.view, pkt.l4At), pkt.version);
     default:
       return true;
   }

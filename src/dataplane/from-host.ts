@@ -25,7 +25,7 @@ export function fromHost(dp: Dataplane, port: Port, pkt: Packet, nowMs: number):
     // The first packet of a connection.
     serviceDnat(dp.services, pkt) ||
     route(dp, pkt) ||
-    ingressPolicy(dp.policies, pkt.egress) ||
+    ingressPolicy(dp.policies, pkt.ingress, pkt.egress) ||
     Place.NewFlow;
   return place === Place.KnownFlow || place === Place.NewFlow ? forward(dp, pkt, nowMs) : place;
 }

@@ -7,7 +7,7 @@ import type { Dataplane, Port } from './dataplane.ts';
 import { flowKey, knownFlow } from './flows.ts';
 import { forward } from './forward.ts';
 import { neighbour } from './neighbour.ts';
-import { route } from './route.ts';
+import { destination, route } from './route.ts';
 import { antiSpoof, sourceMac } from './sources.ts';
 
 /**
@@ -27,9 +27,9 @@ export function fromPod(dp: Dataplane, port: Port, pkt: Packet, nowMs: number): 
     knownFlow(dp, pkt, nowMs) ||
     // The first packet of a connection.
     serviceDnat(dp.services, pkt) ||
-    egressPolicy(dp.policies, pkt.ingress) ||
+    egressPolicy(dp.policies, pkt.ingress, destination(dp, pkt)) ||
     route(dp, pkt) ||
-    ingressPolicy(dp.policies, pkt.egress) ||
+    ingressPolicy(dp.policies, pkt.ingress, pkt.egress) ||
     Place.NewFlow;
   return place === Place.KnownFlow || place === Place.NewFlow ? forward(dp, pkt, nowMs) : place;
 }

@@ -6,9 +6,14 @@ import { Way, wayKind } from '../packet/way.ts';
 import type { Dataplane } from './dataplane.ts';
 import { rememberWay } from './flows.ts';
 
+/** Way to the packet's destination, or negative: policy asks before the packet is routed. */
+export function destination(dp: Dataplane, pkt: Packet): number {
+  return dp.routes.find(pkt.key, KEY_DESTINATION);
+}
+
 /** Pre: `pkt.key` is what it is after translation. Post: `pkt.egress` is set. */
 export function route(dp: Dataplane, pkt: Packet): Outcome {
-  const found = dp.routes.find(pkt.key, KEY_DESTINATION);
+  const found = destination(dp, pkt);
   if (found < 0) return Drop.NoRoute;
   const kind = wayKind(found);
   if (kind === Way.Blackhole) return Drop.NoSuchPod;

@@ -59,12 +59,16 @@ export function verifyChecksum(pkt: Packet): boolean {
   return foldSum(pkt.arena.sum(l4At, length) + pseudoSum(pkt, length)) === 0xffff;
 }
 
-/** Computes the checksum that virtio asked for at `partialStart` + `partialOffset`; false when that is outside. */
+/**
+ * Computes the checksum that virtio asked for at `partialStart` + `partialOffset`. False where a kernel never asks for
+ * one: it is the packet's own, or one further in, but never a field of the headers that `validate` has read.
+ */
 export function completeGeneric(pkt: Packet): boolean {
   const start = pkt.at + pkt.partialStart;
   const end = pkt.at + pkt.len;
   const field = start + pkt.partialOffset;
-  if (pkt.partialStart < 14 || field + 2 > end) return false;
+  const own = start === pkt.l4At && pkt.partialOffset === checksumField(pkt);
+  if (!(own || start >= pkt.payloadAt) || field + 2 > end) return false;
   pkt.view.setUint16(field, pkt.arena.checksum(start, end - start, 0) || 0xffff);
   return true;
 }

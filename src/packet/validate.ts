@@ -48,9 +48,16 @@ export function validate(pkt: Packet): Outcome {
   if (type === EtherType.Ipv4) return validateIpv4(pkt) || validateL4(pkt);
   if (type === EtherType.Ipv6) return validateIpv6(pkt) || validateL4(pkt);
   pkt.version = 0;
-  if (type === EtherType.Arp) return CONTINUE;
+  if (type === EtherType.Arp) return validateArp(pkt);
   if (type === EtherType.Vlan || type === EtherType.QinQ) return Drop.VlanTagged;
   return Drop.UnsupportedEtherType;
+}
+
+/** ARP has no checksum that virtio could ask for. */
+function validateArp(pkt: Packet): Outcome {
+  if (pkt.gsoSize !== 0 || pkt.checksum === ChecksumState.Partial) return Drop.BadOffload;
+  pkt.checksum = ChecksumState.Complete;
+  return CONTINUE;
 }
 
 function validateIpv4(pkt: Packet): Outcome {

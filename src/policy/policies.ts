@@ -18,14 +18,23 @@ export class Policies {
   }
 }
 
-/** May this pod open the connection? @param from way that the packet came in by. */
-export function egressPolicy(policies: Policies, from: number): Outcome {
-  return isolated(policies, from, Isolation.Egress) ? Drop.PolicyDenied : CONTINUE;
+/**
+ * May the connection begin here? Asked on the node of the client.
+ *
+ * @param from way in. @param to way out, as far as it is known; only pods have rules of their own.
+ */
+export function egressPolicy(policies: Policies, from: number, to: number): Outcome {
+  return isolated(policies, from, Isolation.Egress) && !withinNode(from, to) ? Drop.PolicyDenied : CONTINUE;
 }
 
-/** May the connection reach the pod? @param to way that the packet goes out by; only pods have ingress rules. */
-export function ingressPolicy(policies: Policies, to: number): Outcome {
-  return isolated(policies, to, Isolation.Ingress) ? Drop.PolicyDenied : CONTINUE;
+/** May the connection reach the pod? Asked on the node of the server. */
+export function ingressPolicy(policies: Policies, from: number, to: number): Outcome {
+  return isolated(policies, to, Isolation.Ingress) && !withinNode(from, to) ? Drop.PolicyDenied : CONTINUE;
+}
+
+/** A pod and its own node, and a pod and itself, cannot be kept apart (NP-026, NP-027). */
+function withinNode(from: number, to: number): boolean {
+  return from === to || wayKind(from) === Way.Host || wayKind(to) === Way.Host;
 }
 
 function isolated(policies: Policies, pod: number, direction: number): boolean {

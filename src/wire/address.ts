@@ -58,7 +58,7 @@ function parseIpv4(text: string): number | undefined {
 function parseIpv6(text: string): Int32Array | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const groups = halves.map((half) => (half === '' ? [] : parseGroups(half)));
+  const groups = halves.map((half, i) => (half === '' ? [] : parseGroups(half, i === halves.length - 1)));
   const [head, tail] = groups;
   if (head === undefined || groups.includes(undefined)) return undefined;
   const given = head.length + (tail?.length ?? 0);
@@ -69,11 +69,12 @@ function parseIpv6(text: string): Int32Array | undefined {
   return words;
 }
 
-function parseGroups(half: string): number[] | undefined {
+/** @param last whether the half ends the address: only there may an IPv4 address stand (RFC 4291 section 2.2). */
+function parseGroups(half: string, last: boolean): number[] | undefined {
   const groups: number[] = [];
   const parts = half.split(':');
   for (const [i, part] of parts.entries()) {
-    const embedded = i === parts.length - 1 && part.includes('.') ? parseIpv4(part) : undefined;
+    const embedded = last && i === parts.length - 1 && part.includes('.') ? parseIpv4(part) : undefined;
     if (embedded !== undefined) groups.push(embedded >>> 16, embedded & 0xffff);
     else if (/^[0-9a-f]{1,4}$/i.test(part)) groups.push(Number.parseInt(part, 16));
     else return undefined;

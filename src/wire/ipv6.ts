@@ -54,13 +54,20 @@ export function ipv6MulticastDestination(view: DataView, at: number): boolean {
   return view.getUint8(at + DESTINATION) === 0xff;
 }
 
-/** Multicast, and loopback `::1`, may not be a source on a link (RFC 4291 sections 2.5.3 and 2.7). */
+/**
+ * Multicast, and loopback `::1`, may not be a source on a link (RFC 4291 sections 2.5.3 and 2.7); nor may an
+ * IPv4-mapped address be on a wire at all (RFC 4942 section 2.2): flow keys and routes would take it for IPv4.
+ */
 export function ipv6MartianSource(view: DataView, at: number): boolean {
-  return view.getUint8(at + SOURCE) === 0xff || isLoopback(view, at + SOURCE);
+  return view.getUint8(at + SOURCE) === 0xff || isLoopback(view, at + SOURCE) || isMapped(view, at + SOURCE);
 }
 
 export function ipv6MartianDestination(view: DataView, at: number): boolean {
-  return isLoopback(view, at + DESTINATION) || ipv6Unspecified(view, at + DESTINATION);
+  return (
+    isLoopback(view, at + DESTINATION) ||
+    ipv6Unspecified(view, at + DESTINATION) ||
+    isMapped(view, at + DESTINATION)
+  );
 }
 
 /** `fe80::/10` (RFC 4291 section 2.5.6): never forwarded. `at` is the address itself. */
@@ -71,6 +78,10 @@ export function ipv6LinkLocal(view: DataView, at: number): boolean {
 /** `at` is the address itself. */
 export function ipv6Unspecified(view: DataView, at: number): boolean {
   return (view.getInt32(at) | view.getInt32(at + 4) | view.getInt32(at + 8) | view.getInt32(at + 12)) === 0;
+}
+
+function isMapped(view: DataView, at: number): boolean {
+  return (view.getInt32(at) | view.getInt32(at + 4)) === 0 && view.getInt32(at + 8) === 0xffff;
 }
 
 function isLoopback(view: DataView, at: number): boolean {

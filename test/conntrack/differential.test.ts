@@ -1,14 +1,13 @@
 /** A few hosts talk at random; after every packet the fast table and the slow one must agree. */
 import { expect, test } from 'vitest';
 import { ConnectionFlag } from '../../src/conntrack/connections.ts';
-import { tcpStateNames } from '../../src/conntrack/tcp-states.ts';
 import { buildFrame } from '../support/frames.ts';
 import { type Random, withRandom } from '../support/random.ts';
 import { answerTo, isError, keyOf, SlowConntrack, type SlowPacket, type SlowVerdict } from './slow-conntrack.ts';
 import { columns } from './tcp-rules.ts';
 import { Tracker } from './tracker.ts';
 
-const PACKETS = 120_000;
+const PACKETS = 100_000;
 const hosts = { 4: ['10.1.0.2', '10.1.0.3', '10.1.1.5'], 6: ['fd00::2', 'fd00::3', 'fd00::5'] } as const;
 /** Services of one backend, so that reply tuples meet. */
 const services = ['10.96.0.1', '10.96.0.2'] as const;
@@ -89,28 +88,29 @@ function begin(slow: SlowConntrack, tracker: Tracker, packet: SlowPacket): SlowV
   const kept = { ...after, sourcePort: packet.sourcePort, identifier: packet.identifier };
   const taken = slow.find(keyOf(answerTo(kept)), tracker.nowMs) !== undefined;
   const moved = after.sourcePort !== packet.sourcePort || after.identifier !== packet.identifier;
-  expect(moved, 'the source port moves when it has to, and only then').toBe(taken);
-  expect(slow.find(keyOf(answerTo(after)), tracker.nowMs)).toBeUndefined();
+  const unique = slow.find(keyOf(answerTo(after)), tracker.nowMs) === undefined;
+  if (moved !== taken || !unique) expect({ moved, unique }, keyOf(packet)).toEqual({ moved: taken, unique: true });
   return { verdict: 'new', entry: slow.commit(packet, after, tracker.nowMs), direction: 0 };
 }
 
-/** What the two tables say about the packet's connection, in one form. */
-function compare(tracker: Tracker, want: SlowVerdict): void {
-  const { entry } = want;
+/** Do the two tables say the same about the packet's connection? */
+function compare(tracker: Tracker, { entry, direction }: SlowVerdict): void {
   if (entry === undefined) return;
   const { connections, connection, pkt } = tracker;
-  const state = connections.state[connection]!;
-  const got = [
-    pkt.direction,
-    entry.state === '-' ? '-' : columns[state],
-    connections.deadlineMs[connection],
-    tracker.has(ConnectionFlag.SeenReply),
-    tracker.has(ConnectionFlag.Assured),
-    tracker.has(ConnectionFlag.Translated),
-  ];
-  const { direction, seenReply, assured, deadlineMs } = { ...want, ...entry };
-  const wanted = [direction, entry.state, deadlineMs, seenReply, assured, entry.translated];
-  if (got.join() !== wanted.join()) expect(got, `${tcpStateNames[state]}`).toEqual(wanted);
+  const state = entry.state === '-' ? '-' : columns[connections.state[connection]!];
+  const flags =
+    (entry.seenReply ? ConnectionFlag.SeenReply : 0) |
+    (entry.assured ? ConnectionFlag.Assured : 0) |
+    (entry.translated ? ConnectionFlag.Translated : 0);
+  const same =
+    pkt.direction === direction &&
+    state === entry.state &&
+    connections.deadlineMs[connection] === entry.deadlineMs &&
+    connections.flags[connection] === flags;
+  if (same) return;
+  const { deadlineMs, flags: allFlags } = connections;
+  const got = { direction: pkt.direction, state, deadlineMs: deadlineMs[connection], flags: allFlags[connection] };
+  expect(got, entry.original).toEqual({ direction, state: entry.state, deadlineMs: entry.deadlineMs, flags });
 }
 
 function alive({ connections, nowMs }: Tracker): number {
@@ -141,7 +141,7 @@ function talk(random: Random): void {
     if (i % 1000 === 0) expect(alive(tracker)).toBe(slow.count(tracker.nowMs));
   }
   for (const verdict of ['new', 'known', 'related', 'dropped: Invalid']) {
-    expect(seen.get(verdict) ?? 0, verdict).toBeGreaterThan(PACKETS / 100);
+    expect(seen.get(verdict) ?? 0, verdict).toBeGreaterThan(PACKETS / 250);
   }
 }
 

@@ -191,9 +191,14 @@ function letters(flags: number): string {
     .replace(/[CEP]/g, '');
 }
 
+const cells = new Map<string, string>(
+  rows.flatMap(({ direction, kind, want }) =>
+    want.split(' ').map((next, i) => [`${direction} ${kind} ${columns[i]}`, next] as const),
+  ),
+);
+
 function cell(direction: number, kind: string, state: string): string {
-  const row = rows.find((candidate) => candidate.direction === direction && candidate.kind === kind)!;
-  return row.want.split(' ')[columns.indexOf(state as 'NO')]!;
+  return cells.get(`${direction} ${kind} ${state}`)!;
 }
 
 /** CT-001, CT-043, CT-048 */

@@ -21,7 +21,7 @@ const destination4 = [0, 0, 0xffff, 0x0a010105];
 const source6 = [0xfd000010 | 0, 0x10000, 0, 2];
 const destination6 = [0xfd000010 | 0, 0x20000, 0, 3];
 
-test.each([
+const rows = [
   { name: 'TCP', spec: {}, want: [...source4, ...destination4, (40_000 << 16) | 8080, 0x406] },
   { name: 'UDP', spec: { protocol: 'udp', sourcePort: 1 }, want: [...source4, ...destination4, 0x10000 | 8080, 0x411] },
   { name: 'SCTP', spec: { protocol: 'sctp' }, want: [...source4, ...destination4, (40_000 << 16) | 8080, 0x484] },
@@ -57,9 +57,11 @@ test.each([
     want: [...source6, ...destination6, 0, 0x601],
   },
   { name: 'ICMPv6 in IPv4 has no ports', spec: { protocol: 'icmpv6' }, want: [...source4, ...destination4, 0, 0x43a] },
-] as const)('the key of $name', ({ spec, want }) => {
-  expect(keyOf(spec)).toEqual(want);
-});
+] as const;
+for (const { name, spec, want } of rows)
+  test(`the key of ${name}`, () => {
+    expect(keyOf(spec)).toEqual(want);
+  });
 
 describe('the inverted key is that of the packets that answer', () => {
   const answers = [
@@ -98,9 +100,10 @@ describe('the inverted key is that of the packets that answer', () => {
     return [...back.subarray(2)];
   }
 
-  test.each(answers)('IPv4 %o', (spec, answer) => {
-    expect(inverted(spec)).toEqual(keyOf({ ...answer, source: '10.1.1.5', destination: '10.1.0.2' }));
-  });
+  for (const [spec, answer] of answers)
+    test(`IPv4 ${JSON.stringify(spec)}`, () => {
+      expect(inverted(spec)).toEqual(keyOf({ ...answer, source: '10.1.1.5', destination: '10.1.0.2' }));
+    });
 
   test('IPv6 echo', () => {
     const reply = { protocol: 'icmpv6', icmpType: 129, source: v6.destination, destination: v6.source } as const;

@@ -136,7 +136,8 @@ function parseUpper(upper: Uint8Array, source: Uint8Array, destination: Uint8Arr
     const checksum = stored === slowCrc32c(zeroed) ? 'right' : 'wrong';
     return { ...ports, verificationTag: u32(upper, 4), checksum, payload: upper.slice(12) };
   }
-  if (protocol !== icmp && protocol !== icmpv6) return { checksum: 'absent', payload: upper.slice() };
+  // Each of the two exists in its own version of IP only.
+  if (protocol !== (source.length === 4 ? icmp : icmpv6)) return { checksum: 'absent', payload: upper.slice() };
   return {
     icmpType: upper[0]!,
     icmpCode: upper[1]!,

@@ -26,9 +26,10 @@ const rows = [
   { text: '::ffff:10.1.0.2', words: [0, 0, 0xffff, 0x0a010002] },
   { text: 'FFFF::ABCD', words: [0xffff0000 | 0, 0, 0, 0xabcd] },
 ];
-test.each(rows)('$text is parsed', ({ text, words }) => {
-  expect([...(parseAddress(text) ?? [])]).toEqual(words);
-});
+for (const { text, words } of rows)
+  test(`${text} is parsed`, () => {
+    expect([...(parseAddress(text) ?? [])]).toEqual(words);
+  });
 
 const refused = [
   ['nothing', ''],
@@ -71,9 +72,10 @@ const formatted = [
   { words: [0x20010000, 0x00000db8, 0, 0], text: '2001:0:0:db8::' },
   { words: [0xabcdef01 | 0, 0x2345678, -1, 0x80000000 | 0], text: 'abcd:ef01:234:5678:ffff:ffff:8000:0' },
 ] as const;
-test.each(formatted)('RFC 5952 section 4: $text is written', ({ words, text }) => {
-  expect(formatAddress(Int32Array.from([7, ...words]), 1)).toBe(text);
-});
+for (const { words, text } of formatted)
+  test(`RFC 5952 section 4: ${text} is written`, () => {
+    expect(formatAddress(Int32Array.from([7, ...words]), 1)).toBe(text);
+  });
 
 test('only ::ffff:0:0/96 is IPv4', () => {
   expect(isIpv4Words(Int32Array.of(9, 0, 0, 0xffff, 5), 1)).toBe(true);
@@ -105,8 +107,9 @@ describe('random addresses', () => {
         const bytes = random.once(4) ? random.bytes(4) : randomIpv6(random);
         const words = wordsOf(bytes);
         const text = formatAddress(words);
-        if (!isIpv4Words(words, 0) || bytes.length === 4) expect(text).toBe(addressText(bytes));
-        expect(parseAddress(text)).toEqual(words);
+        const want = isIpv4Words(words, 0) ? addressText(bytes.slice(-4)) : addressText(bytes);
+        if (text !== want) expect(text).toBe(want);
+        if (String(parseAddress(text)) !== String(words)) expect(parseAddress(text)).toEqual(words);
       }
     });
   });

@@ -137,34 +137,35 @@ function cutInsideOption(bytes: Uint8Array, available: number): boolean {
   return bytes.length === 48 && ![24, 32, 48].includes(available);
 }
 
-describe.each(headers)('$name', ({ bytes, checkedLen, least, len, readers }) => {
-  test('truncated at every length: 0 below its least, then its length, and nothing is read behind the end', () => {
-    for (let available = 0; available <= bytes.length; available++) {
-      const view = viewOf(bytes.subarray(0, available));
-      const got = checkedLen(view, 0, available);
-      const want = available < least || cutInsideOption(bytes, available) ? 0 : len;
-      expect([available, got]).toEqual([available, want]);
-      if (got > 0) for (const read of readers) read(view, 0);
-    }
-  });
-
-  test('at an offset', () => {
-    const view = viewOf([0xa5, 0xa5, 0xa5, ...bytes]);
-    expect(checkedLen(view, 3, bytes.length)).toBe(len);
-  });
-
-  test('random bytes, and one random byte in a good header: never throws, never more than available', () => {
-    withRandom((random) => {
-      for (let round = 0; round < 3000; round++) {
-        const garbage = damaged(random, bytes);
-        const view = viewOf(garbage);
-        const got = checkedLen(view, 0, garbage.length);
-        if (got < 0 || got > garbage.length) expect(got).toBe('at most what there is');
+for (const { name, bytes, checkedLen, least, len, readers } of headers)
+  describe(name, () => {
+    test('truncated at every length: 0 below its least, then its length, and nothing is read behind the end', () => {
+      for (let available = 0; available <= bytes.length; available++) {
+        const view = viewOf(bytes.subarray(0, available));
+        const got = checkedLen(view, 0, available);
+        const want = available < least || cutInsideOption(bytes, available) ? 0 : len;
+        expect([available, got]).toEqual([available, want]);
         if (got > 0) for (const read of readers) read(view, 0);
       }
     });
+
+    test('at an offset', () => {
+      const view = viewOf([0xa5, 0xa5, 0xa5, ...bytes]);
+      expect(checkedLen(view, 3, bytes.length)).toBe(len);
+    });
+
+    test('random bytes, and one random byte in a good header: never throws, never more than available', () => {
+      withRandom((random) => {
+        for (let round = 0; round < 3000; round++) {
+          const garbage = damaged(random, bytes);
+          const view = viewOf(garbage);
+          const got = checkedLen(view, 0, garbage.length);
+          if (got < 0 || got > garbage.length) expect(got).toBe('at most what there is');
+          if (got > 0) for (const read of readers) read(view, 0);
+        }
+      });
+    });
   });
-});
 
 describe('headers that lie', () => {
   const change = (bytes: Uint8Array, at: number, ...values: number[]) => {
@@ -191,11 +192,12 @@ describe('headers that lie', () => {
     { name: 'neighbour message with an option of length 0', row: neighbourRow, at: 25, values: [0] },
     { name: 'neighbour message whose last option runs past the end', row: neighbourRow, at: 33, values: [3] },
   ];
-  test.each(rows)('$name', ({ row, at, values }) => {
-    const bytes = change(row!.bytes, at, ...values);
-    expect(row!.checkedLen(viewOf(row!.bytes), 0, row!.bytes.length)).toBe(row!.len);
-    expect(row!.checkedLen(viewOf(bytes), 0, bytes.length)).toBe(0);
-  });
+  for (const { name, row, at, values } of rows)
+    test(name, () => {
+      const bytes = change(row!.bytes, at, ...values);
+      expect(row!.checkedLen(viewOf(row!.bytes), 0, row!.bytes.length)).toBe(row!.len);
+      expect(row!.checkedLen(viewOf(bytes), 0, bytes.length)).toBe(0);
+    });
 
   test('UDP shorter than its packet is no lie', () => {
     expect(udp.udpCheckedLen(viewOf([0, 1, 0, 2, 0, 9, 0, 0, 7, 0, 0]), 0, 11)).toBe(9);

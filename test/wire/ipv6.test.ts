@@ -32,7 +32,7 @@ describe('setters write their field and nothing else', () => {
         const view = viewOf(buildFrame({ ...between, tos, flowLabel: 0xfabcd }));
         ipv6.ipv6SetTrafficClass(view, AT, value);
         const want = buildFrame({ ...between, tos: value, flowLabel: 0xfabcd });
-        expect(new Uint8Array(view.buffer, 0, want.length)).toEqual(want);
+        if (Buffer.compare(Buffer.from(view.buffer, 0, want.length), want) !== 0) expect(value).toBe('written');
       }
     }
   });
@@ -52,17 +52,18 @@ describe('addresses that may not be on a link (RFC 4291 sections 2.5.3 and 2.7)'
     { address: 'fec0::1', source: false, destination: false, multicast: false, linkLocal: false, unspecified: false },
     { address: 'ff02::1', source: true, destination: false, multicast: true, linkLocal: false, unspecified: false },
   ];
-  test.each(rows)('$address', ({ address, ...want }) => {
-    const bytes = addressBytes(address);
-    const view = viewOf(buildFrame({ source: address, destination: address }));
-    expect({
-      source: ipv6.ipv6MartianSource(view, AT),
-      destination: ipv6.ipv6MartianDestination(view, AT),
-      multicast: ipv6.ipv6MulticastDestination(view, AT),
-      linkLocal: ipv6.ipv6LinkLocal(viewOf(bytes), 0),
-      unspecified: ipv6.ipv6Unspecified(viewOf(bytes), 0),
-    }).toEqual(want);
-  });
+  for (const { address, ...want } of rows)
+    test(address, () => {
+      const bytes = addressBytes(address);
+      const view = viewOf(buildFrame({ source: address, destination: address }));
+      expect({
+        source: ipv6.ipv6MartianSource(view, AT),
+        destination: ipv6.ipv6MartianDestination(view, AT),
+        multicast: ipv6.ipv6MulticastDestination(view, AT),
+        linkLocal: ipv6.ipv6LinkLocal(viewOf(bytes), 0),
+        unspecified: ipv6.ipv6Unspecified(viewOf(bytes), 0),
+      }).toEqual(want);
+    });
 
   // IPv4 addresses are kept as ::ffff:0:0/96: such an IPv6 packet would pass for another pod's IPv4 one. Linux refuses
   // it too, after draft-itojun-v6ops-v4mapped-harmful.
