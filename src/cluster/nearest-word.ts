@@ -1,18 +1,15 @@
 /** The word somebody probably meant. */
 
-/** Longer words are not misspelt field names; the comparison is quadratic. */
-const WORD_LENGTH_MAX = 64;
-
 /**
  * The word of `words` closest to `found`, or undefined when none is close: at most a third of its letters may differ
  * (an exchange of neighbours counts as one), case is free. The first of equals wins.
  */
 export function nearestWord(found: string, words: Iterable<string>): string | undefined {
-  if (found.length > WORD_LENGTH_MAX) return undefined;
   const wanted = found.toLowerCase();
   let nearest: string | undefined;
   let best = Math.max(1, Math.floor(found.length / 3)) + 1;
   for (const word of words) {
+    // Also what keeps a found word of a million letters cheap.
     if (Math.abs(word.length - found.length) >= best) continue;
     const distance = editDistance(wanted, word.toLowerCase());
     if (distance < best) {

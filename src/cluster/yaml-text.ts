@@ -159,10 +159,7 @@ class TreeBuilder {
   }
 
   build(document: Document.Parsed): SourceNode | undefined {
-    for (const warning of document.warnings) {
-      // Tags are judged below, where their value is known.
-      if (warning.code !== 'TAG_RESOLVE_FAILED') this.#log.note(this.#place(warning.pos[0]), '', warning.message);
-    }
+    for (const { pos, message } of document.warnings) this.#log.note(this.#place(pos[0]), '', message);
     for (const { pos, message } of document.errors) {
       this.#log.error(this.#place(pos[0]), '', `not valid YAML: ${message}`);
     }

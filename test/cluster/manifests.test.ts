@@ -65,6 +65,10 @@ describe('other kinds', () => {
   });
 });
 
+test('what the YAML reader only warns of is a note', () => {
+  expect(notesOf(`%YAML 1.9\n---\n${podText('a')}`)).toEqual(['a.yaml:1:7: Unsupported YAML version 1.9']);
+});
+
 describe('refused', () => {
   const cases = [
     {
@@ -126,6 +130,17 @@ describe('refused', () => {
   for (const { name, text, want } of cases) {
     test(name, () => expect(refusalOf(() => objectsOf(text))).toEqual([expect.stringContaining(want)]));
   }
+
+  test('a text past a limit for that alone, the other texts for all', () => {
+    const texts = [
+      { file: 'a.yaml', text: '1\n...\n'.repeat(10_001) },
+      { file: 'b.yaml', text: '1' },
+    ];
+    expect(refusalOf(() => readManifests(texts))).toEqual([
+      expect.stringMatching(/^a\.yaml:\d+:1: found more than 10000 documents/),
+      'b.yaml:1:1: found no object, expected one with apiVersion and kind',
+    ]);
+  });
 
   test('all problems of all texts at once', () => {
     const texts = [

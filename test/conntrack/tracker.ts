@@ -31,7 +31,7 @@ export class Tracker {
   readonly connections: Connections;
   readonly pkt: Packet;
   nowMs = 1000 * SECOND;
-  /** First random bits that a new connection gets when it asks; the next ones are 10,000 more. */
+  /** The 32 random bits that a new connection gets. */
   random = 0;
   readonly #translations: Map<string, Int32Array>;
   readonly #original = new Int32Array(KEY_WORDS);
@@ -81,12 +81,7 @@ export class Tracker {
     if (outcome !== CONTINUE) return pkt.connection === RELATED ? 'related' : 'known';
     this.#original.set(pkt.key);
     this.#translate(pkt);
-    let word = this.random - 10_000;
-    const random = () => {
-      word += 10_000;
-      return word | 0;
-    };
-    const committed = commitConnection(this.connections, pkt, this.#original, this.nowMs, random);
+    const committed = commitConnection(this.connections, pkt, this.#original, this.nowMs, this.random);
     return committed === CONTINUE ? 'new' : outcomeName(committed);
   }
 

@@ -34,14 +34,14 @@ describe('replies', () => {
     world.balance();
   });
 
-  test('packets and bytes are counted per direction, in wire packets', () => {
+  test('packets and IP bytes are counted per direction; a superframe counts as the packets it becomes', () => {
     const world = new World();
     world.send('web', { flags: SYN });
     world.send('api', { ...reply, flags: SYN_ACK });
     world.send('web', { payload: 2801, gsoSize: 1400 });
     const { packets, bytes } = world.dp.connections;
     expect([packets[0], packets[1]]).toEqual([4, 1]);
-    expect([bytes[0], bytes[1]]).toEqual([54 + 54 + 2801, 54]);
+    expect([bytes[0], bytes[1]]).toEqual([40 + 40 + 2801, 40]);
   });
 });
 

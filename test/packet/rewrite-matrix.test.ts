@@ -19,7 +19,7 @@ import { type Random, withRandom } from '../support/random.ts';
 import * as randomFrames from '../support/random-frames.ts';
 import { parseFrame } from '../support/read-frame.ts';
 
-const ROUNDS = 40;
+const ROUNDS = 25;
 const pkt = newPacket(new Arena(1 << 18));
 const cutter = new Cutter(pkt.arena);
 const gather = new GatherList(pkt.arena, 128);

@@ -127,6 +127,7 @@ const rows: readonly Row[] = [
     put: { 56: 0, 57: 1 },
     drop: 'BadL4Checksum',
   },
+  { name: 'CT-006 an SCTP checksum', spec: { protocol: 'sctp' }, put: { 42: 0, 43: 1 }, drop: 'BadL4Checksum' },
   { name: 'IPv6 UDP without a checksum', spec: { ...v6, protocol: 'udp', checksum: 'none' }, drop: 'BadL4Checksum' },
 ];
 
@@ -151,6 +152,7 @@ describe('CT-006 every wrong bit of every byte that a checksum covers is found',
     ['TCP', { tcpOptions: [1, 1, 1, 1], payload: 'data!' }],
     ['UDP', { protocol: 'udp', payload: 'data!' }],
     ['ICMP', { protocol: 'icmp', payload: 'data!' }],
+    ['SCTP', { protocol: 'sctp', payload: 'data!' }],
     ['TCP over IPv6', { ...v6, payload: 'data!' }],
     ['UDP over IPv6', { ...v6, protocol: 'udp', payload: 'data!' }],
     ['ICMPv6', { ...v6, protocol: 'icmpv6', payload: 'data!' }],

@@ -58,7 +58,7 @@ describe('finding the frontend', () => {
     { to: '10.96.0.1', protocol: 'tcp', port: 81, want: -1 },
     { to: '10.96.0.4', protocol: 'tcp', port: 80, want: -1 },
     { to: 'fd00:96::1', protocol: 'tcp', port: 80, want: 6 },
-    { to: '::ffff:10.96.0.1', protocol: 'tcp', port: 80, want: -1 },
+    { to: 'fd00:96::1', protocol: 'sctp', port: 80, want: -1 },
   ] as const;
   for (const { to, protocol, port, want } of cases) {
     test(`${to} ${protocol} ${port}: ${want < 0 ? 'none' : `number ${want}`}`, () => {

@@ -1,0 +1,195 @@
+/**
+ * Question: what does the dataplane itself cost, without any system call: a small packet from parse to encapsulated, a
+ * superframe through the stories, cutting it into 44 segments, merging 44 datagrams back?
+ *
+ *     npm run bench:dataplane
+ */
+import { Bench } from 'tinybench';
+import { Dataplane, type Port } from '../src/dataplane/dataplane.ts';
+import { receiveFromPod } from '../src/dataplane/receive.ts';
+import { Cutter } from '../src/encap/cut.ts';
+import { Merger } from '../src/encap/merge.ts';
+import { Arena } from '../src/packet/arena.ts';
+import { GatherList } from '../src/packet/gather-list.ts';
+import { ChecksumState, Packet } from '../src/packet/packet.ts';
+import { validate } from '../src/packet/validate.ts';
+import { Way, way } from '../src/packet/way.ts';
+import { PrefixTable } from '../src/tables/prefix-table.ts';
+import { parseAddress } from '../src/wire/address.ts';
+import { parseMac } from '../src/wire/ethernet.ts';
+
+const LOOPS = 1000;
+const MSS = 1398;
+const SEGMENTS = 44;
+const FRAME_AT = 4096 + 66;
+const HEADERS = 14 + 20 + 32;
+
+const arena = new Arena(2 << 20);
+arena.reserve(1 << 17);
+const pkt = new Packet(arena);
+const [nodeHigh, nodeLow] = parseMac('02:70:ac:12:00:02');
+const [podHigh, podLow] = parseMac('0a:58:0a:f4:00:02');
+const address = (text: string) => parseAddress(text)!;
+
+const dp = new Dataplane(
+  arena,
+  { macHigh: nodeHigh, macLow: nodeLow, vni: 1, tunnelMtu: 1450, connectionsMax: 65_536, seed: 1 },
+  () => 1,
+);
+const port: Port = {
+  way: way(Way.Pod, 0),
+  macHigh: podHigh,
+  macLow: podLow,
+  addresses: address('10.244.0.2'),
+  mtu: 1450,
+  transmit: () => 0,
+};
+dp.pods[0] = port;
+dp.underlay = { transmit: () => 0 };
+dp.setRoutes(
+  PrefixTable.build([
+    { address: address('10.244.0.2'), length: 128, value: way(Way.Pod, 0) },
+    { address: address('10.244.1.0'), length: 120, value: way(Way.Tunnel, 0) },
+  ]).data,
+  [{ name: 'n2', address: address('172.18.0.3'), macHigh: nodeHigh, macLow: nodeLow + 1 }],
+);
+
+/** Writes an Ethernet + IPv4 + TCP frame with timestamps; checksum partial, as a TAP hands it over. */
+function writeFrame(payloadLen: number): void {
+  const { view, bytes } = arena;
+  bytes.fill(0, FRAME_AT, FRAME_AT + HEADERS);
+  view.setUint16(FRAME_AT, nodeHigh);
+  view.setInt32(FRAME_AT + 2, nodeLow);
+  view.setUint16(FRAME_AT + 6, podHigh);
+  view.setInt32(FRAME_AT + 8, podLow);
+  view.setUint16(FRAME_AT + 12, 0x0800);
+  const ip = FRAME_AT + 14;
+  view.setUint16(ip, 0x4500);
+  view.setUint16(ip + 2, 52 + payloadLen);
+  view.setUint16(ip + 6, 0x4000);
+  view.setUint16(ip + 8, 0x4006);
+  view.setInt32(ip + 12, address('10.244.0.2')[3]!);
+  view.setInt32(ip + 16, address('10.244.1.2')[3]!);
+  view.setUint16(ip + 10, arena.checksum(ip, 20, 0));
+  view.setUint32(ip + 20, (40_000 << 16) | 5201);
+  view.setUint16(ip + 32, 0x8010);
+}
+
+function receive(payloadLen: number, gsoSize: number): void {
+  pkt.at = FRAME_AT;
+  pkt.len = HEADERS + payloadLen;
+  pkt.checksum = ChecksumState.Partial;
+  pkt.partialStart = 34;
+  pkt.partialOffset = 16;
+  pkt.gsoSize = gsoSize;
+}
+
+/** TTL and MACs are undone, so that each turn sees the same packet. */
+function story(payloadLen: number, gsoSize: number): void {
+  const { view } = arena;
+  for (let i = 0; i < LOOPS; i++) {
+    receive(payloadLen, gsoSize);
+    view.setUint16(FRAME_AT + 22, 0x4006);
+    view.setUint16(FRAME_AT + 24, originalChecksum);
+    view.setUint16(FRAME_AT, nodeHigh);
+    view.setInt32(FRAME_AT + 2, nodeLow);
+    view.setUint16(FRAME_AT + 6, podHigh);
+    view.setInt32(FRAME_AT + 8, podLow);
+    if (receiveFromPod(dp, port, pkt, 0) < 0) throw new Error('the packet was dropped');
+  }
+}
+
+let originalChecksum = 0;
+function prepare(payloadLen: number): void {
+  writeFrame(payloadLen);
+  originalChecksum = arena.view.getUint16(FRAME_AT + 24);
+}
+
+const cutter = new Cutter(arena);
+const gather = new GatherList(arena, 128);
+const rowAt = arena.reserve(1 << 17);
+const DATAGRAM = 8 + HEADERS + MSS;
+
+function cut(): void {
+  receive(SEGMENTS * MSS, MSS);
+  validate(pkt);
+  pkt.at -= 8;
+  pkt.len += 8;
+  cutter.begin(pkt);
+  gather.clear();
+  cutter.next(gather, 64);
+}
+
+/** Lays the cut segments out as one receive call would bring them. */
+function layOut(): void {
+  prepare(SEGMENTS * MSS);
+  cut();
+  let to = rowAt;
+  for (let i = 0; i < gather.count; i++) {
+    arena.copy(to, gather.pieceAt(i), gather.pieceLen(i));
+    to += gather.pieceLen(i);
+  }
+}
+
+const bench = new Bench({ time: 1000, warmupTime: 500 });
+const per = new Map<string, number>();
+function add(name: string, units: number, run: () => void, before: () => void): void {
+  per.set(name, units);
+  bench.add(name, run, { beforeAll: before });
+}
+add(
+  'small packet, parse to encapsulated',
+  LOOPS,
+  () => story(100, 0),
+  () => prepare(100),
+);
+add(
+  'superframe, parse to encapsulated',
+  LOOPS,
+  () => story(SEGMENTS * MSS, MSS),
+  () => prepare(SEGMENTS * MSS),
+);
+add(
+  'cut a superframe into 44 segments',
+  100,
+  () => {
+    for (let i = 0; i < 100; i++) {
+      prepare(SEGMENTS * MSS);
+      cut();
+    }
+  },
+  () => {},
+);
+const merger = new Merger(arena);
+const spareAt = arena.reserve(1 << 17);
+add(
+  'merge 44 datagrams into a superframe',
+  100,
+  () => {
+    for (let i = 0; i < 100; i++) {
+      arena.copy(spareAt, rowAt, SEGMENTS * DATAGRAM); // merging moves payload: each turn needs its own copy
+      merger.begin(spareAt, SEGMENTS * DATAGRAM, DATAGRAM);
+      merger.next(pkt);
+      if (pkt.gsoSize !== MSS) throw new Error('not merged');
+    }
+  },
+  layOut,
+);
+add(
+  '(the copy that the line above includes)',
+  100,
+  () => {
+    for (let i = 0; i < 100; i++) arena.copy(spareAt, rowAt, SEGMENTS * DATAGRAM);
+  },
+  layOut,
+);
+
+await bench.run();
+for (const task of bench.tasks) {
+  const { result } = task;
+  if (result.state !== 'completed') throw new Error(`${task.name}: ${result.state}`);
+  const ns = (1e6 * result.latency.p50) / per.get(task.name)!;
+  console.log(
+    `${task.name.padEnd(44)} ${ns.toFixed(0).padStart(7)} ns (best ${((1e6 * result.latency.min) / per.get(task.name)!).toFixed(0)})`,
+  );
+}

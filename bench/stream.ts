@@ -1,0 +1,127 @@
+/**
+ * Question: how much of the kernel's own VXLAN throughput does one TCP stream get through podwire, pod to pod on two
+ * nodes, at pod MTU 1450, and what does a gigabyte cost in CPU?
+ *
+ * Both run in this process's turn, interleaved, the same iperf3 with the same arguments. As root, with iperf3.
+ *
+ *     npm run bench:stream -- [--rounds 10] [--seconds 5] [--out FILE]
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, release, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { kernelVxlan, type Rival } from './kernel-vxlan.ts';
+
+const MTU = 1450;
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '10' },
+    seconds: { type: 'string', default: '5' },
+    out: { type: 'string' },
+    offload: { type: 'string', default: 'on' },
+  },
+});
+const podwire = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const home = mkdtempSync(join(tmpdir(), 'pw-bench-'));
+const env = { ...process.env, PODWIRE_HOME: home };
+
+function ours(): Rival {
+  const example = fileURLToPath(new URL('../examples/two-pods', import.meta.url));
+  const cli = (...words: string[]) =>
+    execFileSync(process.execPath, [podwire, ...words], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  cli('up', example, '-d', '--name', 'bench', '--mtu', String(MTU + 50), '--offload', values.offload);
+  const server = JSON.parse(cli('get', 'pod', 'server', '-o', 'json', '--name', 'bench')) as {
+    status: { podIP: string };
+  };
+  const inPod = (pod: string) => [process.execPath, podwire, 'exec', '--name', 'bench', pod, '--'];
+  return {
+    client: inPod('client'),
+    server: inPod('server'),
+    serverAddress: server.status.podIP,
+    end: () => void cli('down', '--name', 'bench'),
+  };
+}
+
+interface Round {
+  readonly gbitPerSecond: number;
+  /** Busy core-seconds of the whole machine per gigabyte. */
+  readonly cpuSecondsPerGigabyte: number;
+}
+
+/** Core-seconds that the machine has spent on anything but idling. */
+function busySeconds(): number {
+  const fields = readFileSync('/proc/stat', 'utf8').split('\n')[0]!.trim().split(/\s+/).slice(1).map(Number);
+  const [user, nice, system, , , irq, softirq] = fields;
+  return (user! + nice! + system! + irq! + softirq!) / 100;
+}
+
+async function measure(rival: Rival): Promise<Round> {
+  const server = spawn(rival.server[0]!, [...rival.server.slice(1), 'iperf3', '-s', '-1', '-J'], {
+    env,
+    stdio: 'ignore',
+  });
+  const ended = new Promise((resolve) => server.on('exit', resolve));
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  const before = busySeconds();
+  const [program, ...words] = [...rival.client, 'iperf3', '-c', rival.serverAddress, '-t', values.seconds, '-J'];
+  const report = JSON.parse(execFileSync(program!, words, { env, encoding: 'utf8', maxBuffer: 64 << 20 })) as {
+    end: { sum_received: { bits_per_second: number; bytes: number } };
+  };
+  const busy = busySeconds() - before;
+  await ended;
+  const { bits_per_second: bits, bytes } = report.end.sum_received;
+  return { gbitPerSecond: bits / 1e9, cpuSecondsPerGigabyte: busy / (bytes / 1e9) };
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+function row(name: string, rounds: readonly Round[]): string {
+  const rates = rounds.map((round) => round.gbitPerSecond);
+  const costs = rounds.map((round) => round.cpuSecondsPerGigabyte);
+  const spread = `${Math.min(...rates).toFixed(2)} – ${Math.max(...rates).toFixed(2)}`;
+  return `| ${name} | ${median(rates).toFixed(2)} | ${spread} | ${median(costs).toFixed(2)} |`;
+}
+
+const contenders = { kernel: kernelVxlan(MTU), podwire: ours() };
+const results: Record<keyof typeof contenders, Round[]> = { kernel: [], podwire: [] };
+try {
+  for (let round = 0; round <= Number(values.rounds); round++) {
+    for (const name of ['kernel', 'podwire'] as const) {
+      const result = await measure(contenders[name]);
+      if (round > 0) results[name].push(result); // the first warms up
+      console.error(
+        `round ${round} ${name}: ${result.gbitPerSecond.toFixed(2)} Gbit/s, ${result.cpuSecondsPerGigabyte.toFixed(2)} CPU-s/GB`,
+      );
+    }
+  }
+} finally {
+  contenders.kernel.end();
+  contenders.podwire.end();
+  rmSync(home, { recursive: true, force: true });
+}
+const ratios = results.podwire.map((round, i) => round.gbitPerSecond / results.kernel[i]!.gbitPerSecond);
+const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+const text = `# One TCP stream, pod to pod on two nodes
+
+Method: iperf3, one stream, ${values.seconds} s, pod MTU ${MTU}, offload ${values.offload}, ${values.rounds} interleaved rounds after one to warm up; CPU is busy
+core-seconds of the whole machine per gigabyte. Kernel: VXLAN device and bridge on two namespaces joined by a veth.
+
+${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${cpus().length} × ${cpus()[0]?.model}, Linux ${release()}, Node ${process.versions.node}
+
+| | Gbit/s, median | min – max | CPU-s per GB |
+| --- | --- | --- | --- |
+${row('kernel VXLAN', results.kernel)}
+${row('podwire', results.podwire)}
+
+**podwire ÷ kernel, round by round: median ${median(ratios).toFixed(2)}** (${Math.min(...ratios).toFixed(2)} – ${Math.max(...ratios).toFixed(2)})
+
+Raw: \`${JSON.stringify(results)}\`
+`;
+console.log(text);
+if (values.out !== undefined) writeFileSync(values.out, text);

@@ -1,0 +1,247 @@
+import { describe, expect, test } from 'vitest';
+import { Merger } from '../../src/encap/merge.ts';
+import { Arena } from '../../src/packet/arena.ts';
+import { Packet } from '../../src/packet/packet.ts';
+import { isPlainSegment } from '../oracle/slow-gro.ts';
+import { fixFrame, slowSegments } from '../oracle/slow-segmenter.ts';
+import { buildFrame, type FrameSpec, joined } from '../support/frames.ts';
+import { expectSound, merge } from '../support/merging.ts';
+import { withRandom } from '../support/random.ts';
+import { randomSpec } from '../support/random-frames.ts';
+
+const ACK = 0x10;
+const vxlanHeader = [8, 0, 0, 0, 0, 0, 77, 0];
+const datagramOf = (spec: FrameSpec, header = vxlanHeader) =>
+  joined(header, buildFrame({ checksum: 'complete', ...spec }));
+const v6 = { source: 'fd00::1', destination: 'fd00::2', flowLabel: 5 };
+
+/** Four segments of 100 bytes that follow each other. */
+function segments(common: FrameSpec = {}): FrameSpec[] {
+  return [0, 1, 2, 3].map((i) => ({ id: 500 + i, sequence: 1000 + 100 * i, flags: ACK, payload: 100, ...common }));
+}
+
+function sizesOf(specs: readonly FrameSpec[]): number[] {
+  const datagrams = specs.map((spec) => datagramOf(spec));
+  return expectSound(merge(datagrams), datagrams);
+}
+
+describe('a superframe, cut and merged, is the same superframe', () => {
+  test.each([
+    ['IPv4', 4],
+    ['IPv6', 6],
+  ] as const)('%s', (_, version) => {
+    withRandom((random) => {
+      for (let round = 0; round < 15; round++) {
+        const gsoSize = random.pick([1, 7, 100, 1397, 1398, 1448]);
+        const spec: FrameSpec = {
+          ...randomSpec(random, 'tcp', version),
+          ipOptions: [],
+          extensions: [],
+          flags: random.pick([ACK, ACK | 8, ACK | 0x40, ACK | 0x48]),
+          payload: random.bytes(gsoSize + random.between(1, Math.min(gsoSize * 40, 9000))),
+          gsoSize,
+        };
+        const frame = buildFrame(spec);
+        const datagrams = slowSegments(frame, gsoSize).map((segment) => joined(vxlanHeader, segment));
+        const out = merge(datagrams);
+        expect(out.length).toBe(1);
+        expect(out[0]!.gsoSize).toBe(gsoSize);
+        expect(Buffer.compare(out[0]!.bytes, joined(vxlanHeader, frame))).toBe(0);
+        expect(expectSound(out, datagrams)).toEqual([datagrams.length]);
+      }
+    });
+  });
+});
+
+/** What is odd about the third of four segments, all else as it should be. */
+const oddThird: readonly { name: string; common?: FrameSpec; odd: FrameSpec; want?: number[] }[] = [
+  { name: 'acknowledgment', odd: { acknowledgment: 2001 } },
+  { name: 'window', odd: { window: 503 } },
+  { name: 'urgent pointer', odd: { urgent: 1 } },
+  { name: 'source port', odd: { sourcePort: 40_001 } },
+  { name: 'destination port', odd: { destinationPort: 8081 } },
+  { name: 'source address', odd: { source: '10.1.0.3' } },
+  { name: 'destination address', odd: { destination: '10.1.1.4' } },
+  { name: 'TTL', odd: { ttl: 63 } },
+  { name: 'DSCP', odd: { tos: 4 } },
+  { name: 'ECN', odd: { tos: 1 } },
+  { name: 'DF', odd: { dontFragment: false } },
+  { name: 'source MAC', odd: { sourceMac: '02:00:00:00:00:09' } },
+  { name: 'destination MAC', odd: { destinationMac: '02:00:00:00:00:09' } },
+  { name: 'sequence number, a gap', odd: { sequence: 1201 } },
+  { name: 'sequence number, an overlap', odd: { sequence: 1199 } },
+  { name: 'sequence number, a repetition', odd: { sequence: 1100 } },
+  { name: 'sequence number, 2^31 away', odd: { sequence: 1200 + 2 ** 31 } },
+  { name: 'IPv4 id, a gap', odd: { id: 600 } },
+  { name: 'IPv4 id, a gap without DF', common: { dontFragment: false }, odd: { id: 600 } },
+  { name: 'option', common: { tcpOptions: [1, 1, 8, 10, 0, 0, 0, 1] }, odd: { tcpOptions: [1, 1, 8, 10, 0, 0, 0, 2] } },
+  { name: 'length of options', odd: { tcpOptions: [1, 1, 1, 1], payload: 96 }, want: [2, 1, 1] },
+  { name: 'SYN', odd: { flags: ACK | 2 } },
+  { name: 'RST', odd: { flags: ACK | 4 } },
+  { name: 'URG', odd: { flags: ACK | 32 } },
+  { name: 'ECE', odd: { flags: ACK | 64 } },
+  { name: 'CWR', odd: { flags: ACK | 128 } },
+  { name: 'FIN', odd: { flags: ACK | 1 } },
+  { name: 'no ACK', odd: { flags: 0 } },
+  { name: 'PSH, which ends a run', odd: { flags: ACK | 8 }, want: [3, 1] },
+  { name: 'padding of the Ethernet', odd: { payload: 60, padding: 40 } },
+  { name: 'protocol', odd: { protocol: 'udp', payload: 112 } },
+  { name: 'fragment', odd: { moreFragments: true } },
+  { name: 'IPv4 options', odd: { ipOptions: [1, 1, 1, 1], payload: 96 } },
+  { name: 'no payload', odd: { payload: 0, padding: 100 } },
+  { name: 'type', odd: { etherType: 0x88cc } },
+  { name: 'IPv6 source', common: v6, odd: { source: 'fd00::3' } },
+  { name: 'IPv6 destination', common: v6, odd: { destination: 'fd00:0:8000::2' } },
+  { name: 'hop limit', common: v6, odd: { ttl: 63 } },
+  { name: 'flow label', common: v6, odd: { flowLabel: 4 } },
+  { name: 'traffic class', common: v6, odd: { tos: 3 } },
+  { name: 'extension header', common: v6, odd: { extensions: [{ type: 60, body: [] }], payload: 92 } },
+  { name: 'IPv6 padding', common: v6, odd: { payload: 60, padding: 40 } },
+];
+
+describe('the third of four segments is odd: the first two are merged, the odd one is not', () => {
+  for (const { name, common = {}, odd, want = [2, 1, 1] } of oddThird) {
+    test(name, () => {
+      const specs = segments(common);
+      specs[2] = { ...specs[2], ...odd };
+      expect(sizesOf(specs)).toEqual(want);
+    });
+  }
+
+  const flips: readonly [name: string, common: FrameSpec, at: number][] = [
+    ['a wrong bit in the TCP header', {}, 8 + 34 + 15],
+    ['a wrong bit in the payload', {}, 8 + 54 + 99],
+    ['a wrong bit in the TCP checksum', {}, 8 + 34 + 17],
+    ['a wrong bit in the IPv4 checksum', {}, 8 + 14 + 11],
+    ['a wrong bit in the IPv4 id', {}, 8 + 14 + 5],
+    ['a wrong bit in the IPv6 TCP checksum', v6, 8 + 54 + 17],
+    ['another VNI', {}, 6],
+    ['another VXLAN flag', {}, 0],
+    ['an IPv4 total length that is too short', {}, 8 + 17],
+  ];
+  for (const [name, common, at] of flips) {
+    test(name, () => {
+      const datagrams = segments(common).map((spec) => datagramOf(spec));
+      datagrams[2]![at]! ^= 1;
+      expect(expectSound(merge(datagrams), datagrams)).toEqual([2, 1, 1]);
+    });
+  }
+
+  test('a reserved TCP bit, or a TCP header of 16 bytes, with the right checksum', () => {
+    for (const offset of [0x51, 0x58, 0x40]) {
+      const datagrams = segments().map((spec) => datagramOf(spec));
+      datagrams[2]![8 + 34 + 12] = offset;
+      fixFrame(datagrams[2]!.subarray(8));
+      expect(expectSound(merge(datagrams), datagrams)).toEqual([2, 1, 1]);
+    }
+  });
+});
+
+describe('the first of four segments is odd', () => {
+  const rows: readonly { name: string; odd: FrameSpec; want: number[] }[] = [
+    { name: 'SYN', odd: { flags: ACK | 2 }, want: [1, 3] },
+    { name: 'FIN', odd: { flags: ACK | 1 }, want: [1, 3] },
+    { name: 'RST', odd: { flags: ACK | 4 }, want: [1, 3] },
+    { name: 'PSH', odd: { flags: ACK | 8 }, want: [1, 3] },
+    { name: 'URG', odd: { flags: ACK | 32 }, want: [1, 3] },
+    { name: 'CWR', odd: { flags: ACK | 128 }, want: [1, 3] },
+    { name: 'UDP', odd: { protocol: 'udp', payload: 112 }, want: [1, 3] },
+    { name: 'IPv6 of the same length', odd: { ...v6, payload: 80 }, want: [1, 3] },
+  ];
+  for (const { name, odd, want } of rows) {
+    test(name, () => {
+      const specs = segments();
+      specs[0] = { ...specs[0], ...odd };
+      expect(sizesOf(specs)).toEqual(want);
+    });
+  }
+});
+
+describe('all four segments have it', () => {
+  const rows: readonly { name: string; common: FrameSpec; want: number[] }[] = [
+    { name: 'nothing odd', common: {}, want: [4] },
+    { name: 'IPv6', common: v6, want: [4] },
+    { name: 'ECE, as a congested receiver sends it', common: { flags: ACK | 64 }, want: [4] },
+    { name: 'timestamps', common: { tcpOptions: [1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2] }, want: [4] },
+    { name: 'no DF', common: { dontFragment: false }, want: [4] },
+    { name: 'one id and no DF', common: { dontFragment: false, id: 0 }, want: [1, 1, 1, 1] },
+    { name: 'SYN', common: { flags: 2 }, want: [1, 1, 1, 1] },
+    { name: 'SYN and ACK', common: { flags: ACK | 2 }, want: [1, 1, 1, 1] },
+    { name: 'FIN', common: { flags: ACK | 1 }, want: [1, 1, 1, 1] },
+    { name: 'RST', common: { flags: 4 }, want: [1, 1, 1, 1] },
+    { name: 'PSH', common: { flags: ACK | 8 }, want: [1, 1, 1, 1] },
+    { name: 'URG', common: { flags: ACK | 32, urgent: 7 }, want: [1, 1, 1, 1] },
+    { name: 'CWR', common: { flags: ACK | 128 }, want: [1, 1, 1, 1] },
+    { name: 'no flags', common: { flags: 0 }, want: [1, 1, 1, 1] },
+    { name: 'no payload', common: { payload: 0 }, want: [1, 1, 1, 1] },
+    { name: 'one sequence number', common: { sequence: 5 }, want: [1, 1, 1, 1] },
+    { name: 'IPv4 options', common: { ipOptions: [1] }, want: [1, 1, 1, 1] },
+    { name: 'IPv6 extension headers', common: { ...v6, extensions: [{ type: 60, body: [] }] }, want: [1, 1, 1, 1] },
+    { name: 'UDP', common: { protocol: 'udp' }, want: [1, 1, 1, 1] },
+    { name: 'padding', common: { padding: 6 }, want: [1, 1, 1, 1] },
+    { name: 'a VLAN tag', common: { etherType: 0x8100 }, want: [1, 1, 1, 1] },
+  ];
+  for (const { name, common, want } of rows) test(name, () => expect(sizesOf(segments(common))).toEqual(want));
+});
+
+test('sequence numbers and ids that wrap are consecutive', () => {
+  const specs = segments().map((spec, i) => ({
+    ...spec,
+    id: (65_534 + i) % 65_536,
+    sequence: (2 ** 32 - 150 + 100 * i) % 2 ** 32,
+  }));
+  expect(sizesOf(specs)).toEqual([4]);
+});
+
+test('the last segment may be shorter, and may push', () => {
+  const specs = segments();
+  specs[3] = { ...specs[3], payload: 1, flags: ACK | 8 };
+  expect(sizesOf(specs)).toEqual([4]);
+});
+
+test('segments in another order are left in it', () => {
+  const [a, b, c, d] = segments() as [FrameSpec, FrameSpec, FrameSpec, FrameSpec];
+  expect(sizesOf([a, c, b, d])).toEqual([1, 1, 1, 1]);
+  expect(sizesOf([d, c, b, a])).toEqual([1, 1, 1, 1]);
+  expect(sizesOf([c, d, a, b])).toEqual([2, 2]);
+});
+
+test('two flows side by side', () => {
+  const a = segments();
+  const b = segments({ sourcePort: 999 });
+  expect(sizesOf([a[0]!, a[1]!, b[0]!, b[1]!, a[2]!, a[3]!])).toEqual([2, 2, 2]);
+  expect(sizesOf([a[0]!, b[0]!, a[1]!, b[1]!])).toEqual([1, 1, 1, 1]);
+});
+
+test('a superframe ends before its IP packet would be longer than 65,535 bytes', () => {
+  const many = (count: number, payload: number) =>
+    Array.from({ length: count }, (_, i) => ({ id: i, sequence: i * payload, flags: ACK, payload }));
+  expect(sizesOf(many(50, 1400))).toEqual([46, 4]);
+  // 20 + 20 + 5 * 13,099 is 65,535 exactly.
+  expect(sizesOf(many(6, 13_099))).toEqual([5, 1]);
+  expect(sizesOf(many(6, 13_100))).toEqual([4, 2]);
+});
+
+test('a stride longer than what was received: one datagram, as it is', () => {
+  const datagram = datagramOf(segments()[0]!);
+  expect(expectSound(merge([datagram], 65_507), [datagram])).toEqual([1]);
+});
+
+test('nothing received, nothing yielded', () => {
+  const merger = new Merger(new Arena(1));
+  merger.begin(64, 0, 0);
+  expect(merger.next(new Packet(new Arena(1)))).toBe(false);
+});
+
+test('garbage, datagrams cut short, and datagrams of a few bytes pass as they are', () => {
+  withRandom((random) => {
+    for (let round = 0; round < 300; round++) {
+      const stride = random.pick([1, 7, 8, 21, 22, 23, 41, 42, 61, 62, 63, 82, 83, 150]);
+      const good = segments(random.once(2) ? v6 : {}).map((spec) => datagramOf(spec).subarray(0, stride));
+      const datagrams = good.map((datagram) => (random.once(3) ? random.bytes(datagram.length) : datagram));
+      datagrams[3] = datagrams[3]!.subarray(0, random.between(1, datagrams[3]!.length));
+      expect(datagrams.some(isPlainSegment)).toBe(false);
+      expect(expectSound(merge(datagrams), datagrams)).toEqual([1, 1, 1, 1]);
+    }
+  });
+});
