@@ -13,6 +13,7 @@ const PAGE_BYTES = 65_536;
 interface Kernels {
   sum(at: number, len: number): number;
   copy(to: number, from: number, len: number): void;
+  differ(a: number, b: number, mask: number, len: number): number;
 }
 
 /** The little of WebAssembly that is used here; its types come with the browser's library only. */
@@ -63,6 +64,14 @@ export class Arena {
   /** Checksum of a region over an initial sum (a pseudo header's). */
   checksum(at: number, len: number, initial: number): number {
     return ~foldSum(this.sum(at, len) + initial) & 0xffff;
+  }
+
+  /**
+   * Do the bytes at `a` and `b` differ where the mask at `mask` has bits set? `len` is a multiple of 16: what
+   * does not interest must be readable all the same, and zero in the mask.
+   */
+  differ(a: number, b: number, mask: number, len: number): boolean {
+    return this.#kernels.differ(a, b, mask, len) !== 0;
   }
 
   /** Copies within the arena; the regions may overlap. */

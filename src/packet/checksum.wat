@@ -1,4 +1,6 @@
-;; The folded ones' complement sum of bytes [at, at + len) read as little-endian 16-bit words; an odd last byte is the
+;; Loops over packet bytes that SIMD makes several times faster than JavaScript (bench/dataplane.ts).
+;;
+;; sum: the folded ones' complement sum of bytes [at, at + len) read as little-endian 16-bit words; an odd last byte is the
 ;; low half of a word. 64 bytes a turn in four accumulators. Each 32-bit lane takes at most 2 * 65,535 a turn, so
 ;; 64 KiB cannot overflow it.
 (module
@@ -40,5 +42,19 @@
     (local.set $total (i64.add (i64.and (local.get $total) (i64.const 0xffff)) (i64.shr_u (local.get $total) (i64.const 16))))
     (local.set $total (i64.add (i64.and (local.get $total) (i64.const 0xffff)) (i64.shr_u (local.get $total) (i64.const 16))))
     (i32.wrap_i64 (local.get $total)))
+  ;; Do $len bytes (a multiple of 16) at $a and $b differ in any bit that is set in the bytes at $mask? 1 or 0.
+  (func (export "differ") (param $a i32) (param $b i32) (param $mask i32) (param $len i32) (result i32)
+    (local $end i32) (local $found v128)
+    (local.set $end (i32.add (local.get $a) (local.get $len)))
+    (loop $blocks
+      (local.set $found
+        (v128.or
+          (local.get $found)
+          (v128.and (v128.xor (v128.load (local.get $a)) (v128.load (local.get $b))) (v128.load (local.get $mask)))))
+      (local.set $a (i32.add (local.get $a) (i32.const 16)))
+      (local.set $b (i32.add (local.get $b) (i32.const 16)))
+      (local.set $mask (i32.add (local.get $mask) (i32.const 16)))
+      (br_if $blocks (i32.lt_u (local.get $a) (local.get $end))))
+    (v128.any_true (local.get $found)))
   (func (export "copy") (param $to i32) (param $from i32) (param $len i32)
     (memory.copy (local.get $to) (local.get $from) (local.get $len))))

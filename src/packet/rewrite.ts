@@ -48,6 +48,7 @@ export function pseudoSum(pkt: Packet, length: number): number {
 /** Does a complete checksum fit the bytes? True for protocols that have none, and for UDP's zero over IPv4. */
 export function verifyChecksum(pkt: Packet): boolean {
   const { view, l4At, protocol } = pkt;
+  if (protocol === Protocol.Sctp) return sctpChecksum(pkt) === view.getInt32(l4At + SCTP_CHECKSUM, true);
   const field = checksumField(pkt);
   if (field < 0) return true;
   let length = pkt.l4Len;
@@ -204,7 +205,15 @@ function patchIpv4Checksum(pkt: Packet, before: number, after: number): void {
 
 /** SCTP's CRC32c covers the ports and cannot be patched cheaply; addresses are not in it (RFC 9260 section 6.8). */
 function writeSctpChecksum(pkt: Packet): void {
+  pkt.view.setInt32(pkt.l4At + SCTP_CHECKSUM, sctpChecksum(pkt), true);
+}
+
+/** Over the packet with a zero checksum field; leaves the field as it was. */
+function sctpChecksum(pkt: Packet): number {
   const at = pkt.l4At + SCTP_CHECKSUM;
+  const before = pkt.view.getInt32(at);
   pkt.view.setInt32(at, 0);
-  pkt.view.setInt32(at, crc32c(pkt.arena.bytes, pkt.l4At, pkt.l4Len), true);
+  const checksum = crc32c(pkt.arena.bytes, pkt.l4At, pkt.l4Len);
+  pkt.view.setInt32(at, before);
+  return checksum;
 }

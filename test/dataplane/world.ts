@@ -8,7 +8,6 @@
  *     expect(world.underlay.last.inner).toMatchObject({ ttl: 63 });
  *     world.balance();
  */
-import { expect } from 'vitest';
 import { Dataplane, type NodeConstants, type Port, type Underlay } from '../../src/dataplane/dataplane.ts';
 import * as receive from '../../src/dataplane/receive.ts';
 import type { TunnelEndpoint } from '../../src/encap/vxlan.ts';
@@ -196,7 +195,13 @@ export class World {
   }
 
   tunnelBytes(outerSource: string, bytes: Uint8Array, outerTos = 0): string {
-    const pkt = writeBytes(this.pkt, bytes);
+    writeBytes(this.pkt, bytes);
+    return this.tunnelStory(outerSource, outerTos);
+  }
+
+  /** The same for what `pkt` holds already. */
+  tunnelStory(outerSource: string, outerTos: number): string {
+    const { pkt } = this;
     pkt.outerSource.set(words(outerSource));
     pkt.outerTos = outerTos;
     const { at } = pkt;
@@ -230,8 +235,10 @@ export class World {
     ];
   }
 
+  /** Throws when something has vanished. */
   balance(): void {
-    expect(this.imbalances()).toEqual([]);
+    const found = this.imbalances();
+    if (found.length > 0) throw new Error(found.join('; '));
   }
 }
 
