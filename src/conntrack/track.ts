@@ -28,7 +28,8 @@ export function trackPacket(connections: Connections, pkt: Packet, nowMs: number
   pkt.connection = UNTRACKED;
   if (half >= 0) {
     const connection = half >> 1;
-    if (!connections.isOver(connection, nowMs) && !reopens(connections, half, pkt)) return advance(connections, half, pkt, nowMs);
+    if (!connections.isOver(connection, nowMs) && !reopens(connections, half, pkt))
+      return advance(connections, half, pkt, nowMs);
     connections.remove(connection);
   }
   if (isIcmpError(pkt)) return trackError(connections, pkt, nowMs);

@@ -12,6 +12,7 @@ const PAGE_BYTES = 65_536;
 
 interface Kernels {
   sum(at: number, len: number): number;
+  copySum(to: number, at: number, len: number): number;
   copy(to: number, from: number, len: number): void;
   differ(a: number, b: number, mask: number, len: number): number;
 }
@@ -57,8 +58,12 @@ export class Arena {
 
   /** Sum of big-endian words, as `wire/checksum.ts` defines it; at most 65,535 bytes. */
   sum(at: number, len: number): number {
-    const little = this.#kernels.sum(at, len);
-    return ((little & 0xff) << 8) | (little >>> 8);
+    return swap(this.#kernels.sum(at, len));
+  }
+
+  /** The same, copying the bytes to `to` on the way: for hardly more than the sum alone. Regions may not overlap. */
+  copySum(to: number, at: number, len: number): number {
+    return swap(this.#kernels.copySum(to, at, len));
   }
 
   /** Checksum of a region over an initial sum (a pseudo header's). */
@@ -78,4 +83,9 @@ export class Arena {
   copy(to: number, from: number, len: number): void {
     this.#kernels.copy(to, from, len);
   }
+}
+
+/** The kernels sum little-endian words; a ones' complement sum of swapped words is the swapped sum (RFC 1071 section 2B). */
+function swap(sum: number): number {
+  return ((sum & 0xff) << 8) | (sum >>> 8);
 }

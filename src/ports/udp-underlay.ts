@@ -8,7 +8,6 @@ import type { Underlay } from '../dataplane/dataplane.ts';
 import { CUT_SEGMENTS_MAX, Cutter } from '../encap/cut.ts';
 import { Merger } from '../encap/merge.ts';
 import type { Arena } from '../packet/arena.ts';
-import { GatherList } from '../packet/gather-list.ts';
 import { CONTINUE, Drop, type Outcome } from '../packet/outcome.ts';
 import type { Packet } from '../packet/packet.ts';
 import { completeChecksum } from '../packet/rewrite.ts';
@@ -51,6 +50,9 @@ const IP_PMTUDISC_PROBE = 3;
 const AF_INET = 2;
 const SOCKADDR_SLOT = 32;
 const CONTROL_BYTES = 128;
+/** Behind the message header that is sent: its one vector, then its control messages. */
+const SEND_VECTOR = MESSAGE_HEADER_LEN;
+const SEND_CONTROL = SEND_VECTOR + 16 + 8;
 
 export interface UnderlayOptions {
   readonly arena: Arena;
@@ -71,7 +73,6 @@ export class UdpUnderlay implements Underlay {
   readonly #sendFds: readonly number[];
   readonly #merger: Merger;
   readonly #cutter: Cutter;
-  readonly #gather: GatherList;
   readonly #slotAt: number;
   readonly #receiveHeaderAt: number;
   readonly #sendHeaderAt: number;
@@ -90,11 +91,10 @@ export class UdpUnderlay implements Underlay {
     this.#arena = arena;
     this.#merger = new Merger(arena);
     this.#cutter = new Cutter(arena);
-    this.#gather = new GatherList(arena, CUT_SEGMENTS_MAX * 2);
     this.#slotAt = arena.reserve(HEADROOM + RECEIVE_MAX);
     this.#peerAt = arena.reserve(SOCKADDR_SLOT);
     this.#receiveHeaderAt = arena.reserve(MESSAGE_HEADER_LEN + 8 + 16 + CONTROL_BYTES);
-    this.#sendHeaderAt = arena.reserve(MESSAGE_HEADER_LEN + 8 + CONTROL_BYTES);
+    this.#sendHeaderAt = arena.reserve(SEND_CONTROL + CONTROL_BYTES);
     const socket = { receiveBufferBytes: RECEIVE_BUFFER_BYTES, sendBufferBytes: SEND_BUFFER_BYTES };
     const receiver = openUdp({ ...socket, address: options.address, port: VXLAN_PORT, gro: options.offload });
     this.receiveFd = receiver.fd;
@@ -143,18 +143,20 @@ export class UdpUnderlay implements Underlay {
   }
 
   transmit(pkt: Packet, endpoint: number): Outcome {
-    completeChecksum(pkt);
-    if (!this.#cutter.begin(pkt)) return Drop.BadOffload;
     const header = this.#sendHeaderAt;
     this.#writePointer(header + MessageHeader.name, this.#addressesAt + endpoint * SOCKADDR_SLOT);
     const fd = this.#sendFds[(pkt.hash >>> 8) % POOL]!;
-    const segmentBytes = pkt.gsoSize === 0 ? pkt.len : this.#cutter.segmentBytes;
+    if (pkt.gsoSize === 0) {
+      completeChecksum(pkt);
+      return this.#send(pkt, fd, pkt.at, pkt.len, 1);
+    }
+    const cutter = this.#cutter;
+    cutter.begin(pkt);
+    const most = Math.max(1, Math.min(CUT_SEGMENTS_MAX, Math.floor(SEND_MAX / cutter.segmentBytes)));
     for (;;) {
-      const most = this.#segmentation ? Math.min(CUT_SEGMENTS_MAX, Math.floor(SEND_MAX / segmentBytes)) : 1;
-      this.#gather.clear();
-      const segments = this.#cutter.next(this.#gather, Math.max(most, 1));
+      const segments = cutter.next(this.#segmentation ? most : 1);
       if (segments === 0) return CONTINUE;
-      const outcome = this.#send(pkt, fd, segments, segmentBytes);
+      const outcome = this.#send(pkt, fd, cutter.outAt, cutter.outLen, segments);
       if (outcome !== CONTINUE) return outcome;
     }
   }
@@ -164,13 +166,15 @@ export class UdpUnderlay implements Underlay {
     for (const fd of this.#sendFds) close(fd);
   }
 
-  #send(pkt: Packet, fd: number, segments: number, segmentBytes: number): Outcome {
+  #send(pkt: Packet, fd: number, at: number, len: number, segments: number): Outcome {
     const { words, base } = this.#arena;
     const header = this.#sendHeaderAt;
-    words[(header + MessageHeader.vectorCount) >> 2] = this.#gather.count;
-    this.#writeControl(segments > 1 ? segmentBytes : 0, pkt.outerTos);
+    const vector = header + SEND_VECTOR;
+    this.#writePointer(vector, at);
+    words[(vector + 8) >> 2] = len;
+    this.#writeControl(segments > 1 ? this.#cutter.segmentBytes : 0, pkt.outerTos);
     const n = sendMessage(fd, base + header, 0);
-    if (n === this.#gather.bytes) {
+    if (n === len) {
       this.counters.countSent(segments, n);
       return CONTINUE;
     }
@@ -194,15 +198,16 @@ export class UdpUnderlay implements Underlay {
     this.#writePointer(receive + MessageHeader.control, vector + 16);
     const send = this.#sendHeaderAt;
     words[(send + MessageHeader.nameLength) >> 2] = this.#addressLen;
-    this.#writePointer(send + MessageHeader.vectors, this.#gather.at);
-    this.#writePointer(send + MessageHeader.control, send + MESSAGE_HEADER_LEN + 8);
+    this.#writePointer(send + MessageHeader.vectors, send + SEND_VECTOR);
+    words[(send + MessageHeader.vectorCount) >> 2] = 1;
+    this.#writePointer(send + MessageHeader.control, send + SEND_CONTROL);
   }
 
   /** Outgoing control messages: segment size and TOS, each only where it differs from what the socket does anyway. */
   #writeControl(segmentBytes: number, tos: number): void {
     const { view, words } = this.#arena;
     const header = this.#sendHeaderAt;
-    let at = header + MESSAGE_HEADER_LEN + 8;
+    let at = header + SEND_CONTROL;
     const start = at;
     if (segmentBytes > 0) {
       this.#controlHeader(at, 18, SOL_UDP, UDP_SEGMENT);

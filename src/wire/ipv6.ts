@@ -64,9 +64,7 @@ export function ipv6MartianSource(view: DataView, at: number): boolean {
 
 export function ipv6MartianDestination(view: DataView, at: number): boolean {
   return (
-    isLoopback(view, at + DESTINATION) ||
-    ipv6Unspecified(view, at + DESTINATION) ||
-    isMapped(view, at + DESTINATION)
+    isLoopback(view, at + DESTINATION) || ipv6Unspecified(view, at + DESTINATION) || isMapped(view, at + DESTINATION)
   );
 }
 
