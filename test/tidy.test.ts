@@ -48,7 +48,7 @@ function code(text: string, strings = true): string {
   const blank = (found: string) => found.replaceAll(/[^\n]/g, ' ');
   // A comment, a string, a template (without nesting), or a regular expression after what cannot end an operand.
   const token =
-    /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|(?<=[(,=:[!&|?;]\s*)\/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n])+\//g;
+    /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|(?<=[(,=:[!&|?;]\s*|\breturn\s)\/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n])+\//g;
   return text.replaceAll(token, (found) => {
     if (found.startsWith('//') || found.startsWith('/*')) return blank(found);
     return strings ? found : blank(found);
@@ -164,16 +164,23 @@ function beginsFunction(lines: readonly string[], i: number): boolean {
   return line.endsWith('(') && closing !== undefined && /^\s*\).*\{$/.test(closing);
 }
 
-function tooLongFunctions(files: Files): string[] {
-  return [...files].flatMap(([path, text]) => {
-    const lines = code(text).split('\n');
-    return lines.flatMap((line, i) => {
-      if (!beginsFunction(lines, i)) return [];
-      const brace = `${/^\s*/.exec(line)![0]}}`;
-      const length = lines.slice(i).findIndex((next) => next.startsWith(brace) && !next.endsWith('{')) + 1;
-      return length > FUNCTION_LINES_MAX ? [`${path}:${i + 1}: a function of ${length} lines`] : [];
-    });
+/** Every function of a text: the line that it begins on, and how many it has; 0 when its end was not found. */
+function functionsOf(text: string): { line: number; length: number }[] {
+  const lines = code(text).split('\n');
+  return lines.flatMap((line, i) => {
+    if (!beginsFunction(lines, i)) return [];
+    const brace = `${/^\s*/.exec(line)![0]}}`;
+    const end = lines.slice(i).findIndex((next) => next.startsWith(brace) && !next.endsWith('{'));
+    return [{ line: i + 1, length: end + 1 }];
   });
+}
+
+function tooLongFunctions(files: Files): string[] {
+  return [...files].flatMap(([path, text]) =>
+    functionsOf(text)
+      .filter(({ length }) => length === 0 || length > FUNCTION_LINES_MAX)
+      .map(({ line, length }) => `${path}:${line}: a function of ${length} lines`),
+  );
 }
 
 function indexFiles(files: Files): string[] {
@@ -269,9 +276,9 @@ const planted: readonly (readonly [rule: (files: Files) => string[], path: strin
 describe('a planted violation is found', () => {
   for (const [rule, path, text, finds] of planted) {
     test(`${rule.name}: ${path}: ${text.slice(0, 60).replaceAll('\n', ' ')}`, () => {
-      const found = rule(new Map([...files, [path, text]]));
-      expect(found.filter((line) => finds.test(line) && line.includes(path))).toHaveLength(1);
-      expect(found.length).toBe(rule(files).length + 1);
+      const found = rule(new Map([[path, text]])).filter((line) => finds.test(line));
+      expect(found).toHaveLength(1);
+      expect(found[0]).toContain(path);
     });
   }
 
@@ -301,7 +308,7 @@ describe('what only looks like a violation is not found', () => {
   ].join('\n');
   for (const [rule, violations] of Object.entries(rules)) {
     test(rule, () => {
-      expect(violations(new Map([...files, ['wire/x.ts', innocent]]))).toEqual(violations(files));
+      expect(violations(new Map([['wire/x.ts', innocent]]))).toEqual([]);
     });
   }
 

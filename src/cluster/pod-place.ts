@@ -4,7 +4,6 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { close } from '../sys/io.ts';
 import { bindMount, MountFlag, mount, setHostname } from '../sys/mount.ts';
 import { createNamespace, inNamespace } from '../sys/namespace.ts';
 
@@ -53,11 +52,6 @@ export function createPlace(options: PlaceOptions): Place {
   );
   const names = createNamespace('uts', () => setHostname(options.hostname));
   return { mounts, names, missing };
-}
-
-export function closePlace(place: Place): void {
-  close(place.mounts);
-  close(place.names);
 }
 
 function placeFiles({ hostname, addresses }: PlaceOptions): PlaceFiles {

@@ -41,9 +41,9 @@ import { Protocol } from '../wire/protocol.ts';
 import type { Dataplane, Port } from './dataplane.ts';
 
 /** 169.254.1.1 */
-export const NEXT_HOP_IPV4 = 0xa9fe0101 | 0;
+const NEXT_HOP_IPV4 = 0xa9fe0101 | 0;
 /** fe80::1 */
-export const NEXT_HOP_IPV6 = Int32Array.of(0xfe800000 | 0, 0, 0, 1);
+const NEXT_HOP_IPV6 = Int32Array.of(0xfe800000 | 0, 0, 0, 1);
 /** ff02::1, all nodes */
 const ALL_NODES = Int32Array.of(0xff020000 | 0, 0, 0, 1);
 const IGMP = 2;

@@ -24,7 +24,7 @@ const TICK_MS = 1000;
 /** Expired connections removed per turn, so that a crowd of them does not stop packets. */
 const EXPIRE_BUDGET = 256;
 
-export const Token = { Control: 0xffff_ffff, Underlay: 0xffff_fffe, Host: 0xffff_fffd } as const;
+const Token = { Control: 0xffff_ffff, Underlay: 0xffff_fffe, Host: 0xffff_fffd } as const;
 
 export interface LoopParts {
   readonly dataplane: Dataplane;

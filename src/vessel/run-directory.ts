@@ -41,7 +41,7 @@ export interface ClusterState {
 }
 
 /** `$PODWIRE_HOME`, else `$XDG_RUNTIME_DIR/podwire`, else a private directory in the system's temporary folder. */
-export function homeDirectory(): string {
+function homeDirectory(): string {
   const { PODWIRE_HOME: home, XDG_RUNTIME_DIR: runtime } = process.env;
   if (home !== undefined && home !== '') return home;
   if (runtime !== undefined && runtime !== '') return join(runtime, 'podwire');
@@ -60,7 +60,7 @@ export function prepareHome(): string {
   return home;
 }
 
-export function clusterDirectory(name: string): string {
+function clusterDirectory(name: string): string {
   return join(homeDirectory(), name);
 }
 

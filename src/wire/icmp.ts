@@ -6,9 +6,8 @@ const IDENTIFIER = 4;
 /** Shortest message either protocol defines: type, code, checksum and four more bytes. */
 export const ICMP_HEADER_LEN = 8;
 export const ICMP_CHECKSUM = 2;
-export const ICMP_IDENTIFIER = IDENTIFIER;
 
-export const Icmp = {
+const Icmp = {
   EchoReply: 0,
   Unreachable: 3,
   SourceQuench: 4,

@@ -9,7 +9,7 @@ const FLAG_ROUTER = 0x80;
 const FLAG_SOLICITED = 0x40;
 const FLAG_OVERRIDE = 0x20;
 
-export const NEIGHBOUR_MESSAGE_LEN = 24;
+const NEIGHBOUR_MESSAGE_LEN = 24;
 /** An advertisement with the one option that it needs: the target's MAC. */
 export const NEIGHBOUR_ADVERTISEMENT_LEN = 32;
 export const NEIGHBOUR_TARGET = TARGET;

@@ -4,7 +4,7 @@ const ACKNOWLEDGMENT = 8;
 const DATA_OFFSET = 12;
 const FLAGS = 13;
 
-export const TCP_HEADER_LEN = 20;
+const TCP_HEADER_LEN = 20;
 export const TCP_CHECKSUM = 16;
 
 export const TcpFlag = { Fin: 1, Syn: 2, Rst: 4, Psh: 8, Ack: 16, Urg: 32, Ece: 64, Cwr: 128 } as const;
