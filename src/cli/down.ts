@@ -30,7 +30,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (positionals.length > 0)
     throw new UsageError(`unexpected "${positionals[0]}"; clusters are named by --name`, usage);
   if (values.all && values.name !== undefined) throw new UsageError('--name and --all exclude each other', usage);
-  const swept = sweepDeadClusters();
+  const swept = sweepDeadClusters((text) => process.stderr.write(text));
   if (values.all) {
     for (const name of clusterNames()) await end(name);
     return 0;

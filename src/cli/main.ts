@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Refusal } from '../vessel/refusal.ts';
+import { sweepDeadClusters } from '../vessel/run-directory.ts';
 import { UsageError } from './arguments.ts';
 /** Entry of the command line: finds the command, and turns what it throws into words and an exit code. */
 import { commands, overview } from './commands.ts';
@@ -24,6 +25,8 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(usage);
       return 0;
     }
+    // `down` sweeps by itself: it must know whether the cluster it was asked to end is among the dead.
+    if (name !== 'down') sweepDeadClusters((text) => process.stderr.write(text));
     return await run(rest);
   } catch (error) {
     return explain(name, error);

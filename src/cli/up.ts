@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeManifest } from '../cluster/manifest-bytes.ts';
@@ -9,7 +10,7 @@ import { planTopology, type Topology } from '../cluster/topology.ts';
 import { ClusterHost, type Status } from '../vessel/host.ts';
 import { firstObstacle } from '../vessel/machine.ts';
 import { Refusal } from '../vessel/refusal.ts';
-import { prepareHome, sweepDeadClusters } from '../vessel/run-directory.ts';
+import { prepareHome, removeDirectory } from '../vessel/run-directory.ts';
 import { readArguments, readCount, UsageError } from './arguments.ts';
 
 export const usage = `Usage: podwire up [PATH... | -f PATH]... [flags]
@@ -39,8 +40,7 @@ const options = {
 
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(argv, options, usage);
-  sweepDeadClusters();
-  if (values.background) return await hold(await topologyFromParent(), true);
+  if (values.background) return await hold(await orderFromParent());
   const paths = [...positionals, ...values.filename];
   const offload = values.offload;
   if (offload !== undefined && offload !== 'on' && offload !== 'off') {
@@ -56,7 +56,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const obstacle = firstObstacle();
   if (obstacle !== undefined) throw obstacle;
   for (const note of notes) process.stderr.write(`${formatProblem(note)}\n`);
-  return values.detach ? await detach(topology) : await hold(topology, false);
+  return values.detach ? await detach(topology) : await hold({ topology, logFile: undefined });
 }
 
 function readPath(path: string): ManifestText[] {
@@ -75,20 +75,30 @@ function readPath(path: string): ManifestText[] {
   return files.sort().map((file) => decodeManifest(join(path, file), readFileSync(join(path, file))));
 }
 
+/** What the foreground process tells its background half. */
+interface Order {
+  readonly topology: Topology;
+  /** Where the background half's output goes; undefined in the foreground. */
+  readonly logFile: string | undefined;
+}
+
 /** Holds the cluster until somebody ends it. */
-async function hold(topology: Topology, background: boolean): Promise<number> {
+async function hold({ topology, logFile }: Order): Promise<number> {
   const say = (text: string) => process.stderr.write(text);
+  const background = logFile !== undefined;
   const host = await ClusterHost.start({
     topology,
+    logFile,
     onStatus: background ? (status) => process.send?.(status) : (status) => say(formatStatus(status, topology)),
   });
   const ask = () => void host.stop();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ask);
   if (background) process.disconnect?.();
   const { wanted, how } = await host.ended();
-  if (wanted) return 0;
-  say(`cluster "${host.name}" ended by itself (${how})\n`);
-  return 1;
+  if (!wanted) say(`cluster "${host.name}" ended by itself (${how})\n`);
+  // The log of a background cluster that failed is for the next command to show.
+  if (wanted || !background) removeDirectory(host.name);
+  return wanted ? 0 : 1;
 }
 
 function formatStatus(status: Status, topology: Topology): string {
@@ -98,20 +108,21 @@ function formatStatus(status: Status, topology: Topology): string {
   return `cluster "${name}" is ready: ${nodes.length} nodes, ${pods.length} pods\n`;
 }
 
-function topologyFromParent(): Promise<Topology> {
+function orderFromParent(): Promise<Order> {
   return new Promise((resolve) => process.once('message', resolve as (message: unknown) => void));
 }
 
 /** Starts a host process in the background, hands it the plan and waits for its word. */
 async function detach(topology: Topology): Promise<number> {
-  const log = openSync(join(prepareHome(), `${topology.name}.log`), 'w', 0o600);
+  const logFile = join(prepareHome(), `.log-${randomBytes(6).toString('hex')}`);
+  const log = openSync(logFile, 'wx', 0o600);
   const main = fileURLToPath(new URL('./main.js', import.meta.url));
   const child = spawn(process.execPath, [main, 'up', '--background', '--name', topology.name], {
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],
   });
   closeSync(log);
-  child.send(topology);
+  child.send({ topology, logFile } satisfies Order);
   return await new Promise((resolve) => {
     child.on('message', (status: Status) => {
       process.stderr.write(formatStatus(status, topology));
@@ -121,7 +132,8 @@ async function detach(topology: Topology): Promise<number> {
       resolve(0);
     });
     child.on('exit', (code) => {
-      process.stderr.write(readFileSync(join(prepareHome(), `${topology.name}.log`), 'utf8'));
+      process.stderr.write(readFileSync(logFile, 'utf8'));
+      rmSync(logFile);
       resolve(code ?? 1);
     });
   });

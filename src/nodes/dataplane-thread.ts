@@ -119,7 +119,7 @@ function attach(spec: TapSpec, portWay: number): TapPort {
   const namespace = openNamespace(spec.namespacePath);
   try {
     const fd = inNamespace(namespace, 'net', () => openTap(spec.interfaceName, { offload: 0 }));
-    if (settings.offload) acceptedOffloads(fd, OFFLOADS);
+    if (settings.offload) reportOffloads(acceptedOffloads(fd, OFFLOADS));
     const [high, low] = parseMac(spec.mac);
     return new TapPort({
       arena,
@@ -135,6 +135,16 @@ function attach(spec: TapSpec, portWay: number): TapPort {
   } finally {
     close(namespace);
   }
+}
+
+let offloadsReported = false;
+
+/** Pods work without, only slower: one line says so. */
+function reportOffloads(accepted: number): void {
+  if (accepted === OFFLOADS || offloadsReported) return;
+  offloadsReported = true;
+  const missing = Object.entries(TunOffload).flatMap(([name, bit]) => (accepted & bit ? [] : [name]));
+  port.postMessage({ type: 'log', message: `this kernel's TAPs do not offload ${missing.join(', ')}` });
 }
 
 function counters(): NodeCounters {

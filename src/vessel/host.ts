@@ -1,12 +1,12 @@
 /** The host process: it stands outside the vessel, owns the run directory, and the cluster lives as long as it does. */
 
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Topology } from '../cluster/topology.ts';
 import { explainVesselFailure } from './machine.ts';
 import { Refusal } from './refusal.ts';
-import { claimDirectory, identify, isAlive, removeDirectory, writeState } from './run-directory.ts';
+import { claimDirectory, identify, isAlive, logPath, removeDirectory, writeState } from './run-directory.ts';
 import { startVessel, type Vessel } from './vessel.ts';
 
 /** What the cluster process says on its status pipe, a line of JSON each. */
@@ -17,6 +17,8 @@ export type Status =
 
 export interface HostOptions {
   readonly topology: Topology;
+  /** Output of this process, when it has no terminal: kept in the run directory from the moment all is ready. */
+  readonly logFile: string | undefined;
   readonly onStatus: (status: Status) => void;
 }
 
@@ -47,7 +49,10 @@ export class ClusterHost {
         vessel.process.on('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
       });
       const host = new ClusterHost(name, vessel, ended);
-      await host.#untilReady(options.onStatus);
+      await host.#untilReady((status) => {
+        if (status.type === 'ready' && options.logFile !== undefined) renameSync(options.logFile, logPath(name));
+        options.onStatus(status);
+      });
       return host;
     } catch (error) {
       removeDirectory(name);
@@ -55,10 +60,9 @@ export class ClusterHost {
     }
   }
 
-  /** Resolves with words when the cluster has ended, wanted or not. */
+  /** Resolves with words when the cluster has ended, wanted or not. The run directory is the caller's to remove. */
   async ended(): Promise<{ readonly wanted: boolean; readonly how: string }> {
     const how = await this.#ended;
-    removeDirectory(this.name);
     return { wanted: this.#stopping, how };
   }
 

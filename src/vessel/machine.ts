@@ -3,6 +3,8 @@
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Offloads } from './offload-probe.ts';
 import { Refusal } from './refusal.ts';
 import { unshareArguments } from './vessel.ts';
 
@@ -21,7 +23,7 @@ const TUN = '/dev/net/tun';
 
 /** Everything `podwire doctor` shows. */
 export function checkMachine(): MachineCheck[] {
-  return [platform(), tunDevice(), vessel(), ...programs()];
+  return [platform(), tunDevice(), vessel(), offloads(), ...programs()];
 }
 
 /** The first required thing that is missing, as a refusal; undefined when a cluster can be started. */
@@ -82,6 +84,22 @@ function vessel(): MachineCheck {
   }
   const said = result.stderr.trim().split('\n').at(-1) ?? `exit code ${result.status}`;
   return { ...base, ok: false, found: `namespaces are refused: ${said}`, remedy: namespaceRemedy() };
+}
+
+/** Asks the kernel inside a vessel. What it lacks costs speed, not truth. */
+function offloads(): MachineCheck {
+  const base = { name: 'offloads', required: false };
+  const probe = fileURLToPath(new URL('./offload-probe.js', import.meta.url));
+  const words = [...unshareArguments(process.getuid?.() !== 0), process.execPath, probe];
+  const result = spawnSync('unshare', words, { encoding: 'utf8' });
+  if (result.status !== 0) {
+    return { ...base, ok: false, found: 'could not be tried', remedy: 'see what is missing above' };
+  }
+  const found = JSON.parse(result.stdout) as Offloads;
+  const missing = Object.entries(found).flatMap(([name, has]) => (has ? [] : [name]));
+  if (missing.length === 0) return { ...base, ok: true, found: 'TCP and UDP superframes, whole way', remedy: '' };
+  const remedy = 'a newer kernel makes it faster (Linux 6.2 has them all)';
+  return { ...base, ok: false, found: `the kernel has no ${missing.join(', ')}`, remedy };
 }
 
 /** The settings by which systems forbid namespaces to users, most common first. */

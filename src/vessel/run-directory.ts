@@ -24,6 +24,9 @@ import { Refusal } from './refusal.ts';
 /** sun_path of struct sockaddr_un, with its closing zero. */
 const SOCKET_PATH_MAX = 107;
 
+/** Lines of a dead cluster's log that the next command shows: enough for a stack. */
+const LAST_LINES = 20;
+
 /** A process, told apart from a later one that got the same number. */
 export interface ProcessIdentity {
   readonly pid: number;
@@ -72,6 +75,11 @@ export function socketPath(name: string): string {
     );
   }
   return path;
+}
+
+/** Output of a cluster that runs in the background. */
+export function logPath(name: string): string {
+  return join(clusterDirectory(name), 'log');
 }
 
 /** Takes a cluster's name; refuses when a living cluster has it. */
@@ -131,14 +139,27 @@ export function clusterNames(): string[] {
   return readdirSync(home).filter((entry) => !entry.startsWith('.') && existsSync(join(home, entry, 'state.json')));
 }
 
-/** Removes the directories of clusters whose host process has died; returns their names. */
-export function sweepDeadClusters(): string[] {
+/** Removes the directories of clusters whose host process has died; says which, with the end of their logs. */
+export function sweepDeadClusters(say: (text: string) => void): string[] {
   const dead = clusterNames().filter((name) => {
     const state = readState(name);
     return state !== undefined && !isAlive(state.host);
   });
-  for (const name of dead) removeDirectory(name);
+  for (const name of dead) {
+    say(`cluster "${name}" had died${lastWords(name)}\n`);
+    removeDirectory(name);
+  }
   return dead;
+}
+
+/** The end of a cluster's log, as far as it tells more than that the cluster came up. */
+function lastWords(name: string): string {
+  try {
+    const text = readFileSync(logPath(name), 'utf8').trimEnd();
+    return text === '' ? '' : `; the end of its log:\n${text.split('\n').slice(-LAST_LINES).join('\n')}`;
+  } catch {
+    return '';
+  }
 }
 
 /** A process that runs under this number now, or undefined. */

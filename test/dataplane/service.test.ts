@@ -110,6 +110,39 @@ describe('hairpin', () => {
   });
 });
 
+describe('two Services of one backend, one client port', () => {
+  for (const protocol of ['tcp', 'udp', 'sctp'] as const) {
+    test(`${protocol}: the second flow's port moves, and each reply comes back as its own Service`, () => {
+      const world = serving('10.96.0.1', '10.244.1.3');
+      const other = serving('10.96.0.2', '10.244.1.3').dp.services;
+      world.dp.services = new Services([...world.dp.services.frontends, ...other.frontends], 3);
+      world.randomWord = 5000;
+      const there = { protocol, destinationPort: 80, flags: SYN } as const;
+      world.send('web', { ...there, destination: '10.96.0.1' });
+      expect(world.send('web', { ...there, destination: '10.96.0.2' })).toBe('delivered');
+      expect(addresses(world.ports.api.last)).toBe('10.244.1.2:6024 > 10.244.1.3:8080 right');
+      const back = { protocol, destination: '10.244.1.2', sourcePort: 8080, flags: SYN_ACK } as const;
+      world.send('api', { ...back, destinationPort: 6024 });
+      expect(addresses(world.ports.web.last)).toBe('10.96.0.2:80 > 10.244.1.2:40000 right');
+      world.send('api', { ...back, destinationPort: 40_000 });
+      expect(addresses(world.ports.web.last)).toBe('10.96.0.1:80 > 10.244.1.2:40000 right');
+      world.balance();
+    });
+  }
+
+  test('an untranslated flow whose port had to move gets its own port back', () => {
+    const world = serving('10.96.0.1', '10.244.1.3');
+    world.send('web', { destination: '10.96.0.1', destinationPort: 80, flags: SYN });
+    world.randomWord = 5000;
+    expect(world.send('web', { flags: SYN, payload: 3000, gsoSize: 1000 })).toBe('delivered');
+    expect(addresses(world.ports.api.last)).toBe('10.244.1.2:6024 > 10.244.1.3:8080 partial');
+    const back = { destination: '10.244.1.2', sourcePort: 8080, destinationPort: 6024, flags: SYN_ACK };
+    expect(world.send('api', back)).toBe('delivered');
+    expect(addresses(world.ports.web.last)).toBe('10.244.1.3:8080 > 10.244.1.2:40000 right');
+    world.balance();
+  });
+});
+
 describe('the binding', () => {
   test('CT-063 stays when the Service changes: only new connections see the new backend', () => {
     const world = serving('10.96.0.1', '10.244.1.3');

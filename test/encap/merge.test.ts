@@ -220,11 +220,28 @@ test('a superframe ends before its IP packet would be longer than 65,535 bytes',
   // 20 + 20 + 5 * 13,099 is 65,535 exactly.
   expect(sizesOf(many(6, 13_099))).toEqual([5, 1]);
   expect(sizesOf(many(6, 13_100))).toEqual([4, 2]);
+  // 65,536 is one too many.
+  expect(sizesOf(many(4, 16_374))).toEqual([3, 1]);
 });
 
 test('a stride longer than what was received: one datagram, as it is', () => {
   const datagram = datagramOf(segments()[0]!);
   expect(expectSound(merge([datagram], 65_507), [datagram])).toEqual([1]);
+});
+
+test('without merging, datagrams are handed out one by one', () => {
+  const arena = new Arena(65_536);
+  const merger = new Merger(arena);
+  const pkt = new Packet(arena);
+  const datagrams = segments().map((spec) => datagramOf(spec));
+  arena.bytes.set(joined(...datagrams), 1000);
+  const { length } = datagrams[0]!;
+  merger.begin(1000, 4 * length, length);
+  for (let i = 0; i < 4; i++) {
+    expect(merger.next(pkt, false)).toBe(true);
+    expect([pkt.at, pkt.len, pkt.gsoSize]).toEqual([1000 + i * length, length, 0]);
+  }
+  expect(merger.next(pkt, false)).toBe(false);
 });
 
 test('nothing received, nothing yielded', () => {

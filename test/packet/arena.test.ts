@@ -57,6 +57,69 @@ describe('sum', () => {
   });
 });
 
+describe('copySum', () => {
+  const arena = new Arena(3 * PAGE);
+  withRandom((random) => {
+    for (let i = 0; i < PAGE / 4; i++) arena.words[i] = random.word();
+  });
+  const TO = PAGE + 1000;
+  const compare = (to: number, at: number, len: number) => {
+    arena.bytes.fill(0xa5, to - 80, to + len + 80);
+    const got = arena.copySum(to, at, len);
+    const source = arena.bytes.subarray(at, at + len);
+    if (got !== slowSum(source)) expect({ at, len, sum: got }).toEqual({ at, len, sum: slowSum(source) });
+    const copied = Buffer.compare(arena.bytes.subarray(to, to + len), source) === 0;
+    const around = [...arena.bytes.subarray(to - 80, to), ...arena.bytes.subarray(to + len, to + len + 80)];
+    if (!copied || around.some((byte) => byte !== 0xa5)) expect({ to, at, len }).toBe('copied, and no byte more');
+  };
+
+  test('copies and sums every length to 300, whatever the two positions', () => {
+    for (let len = 0; len <= 300; len++) compare(TO + (len % 7), 1000 + (len % 5), len);
+  });
+
+  test('copies and sums 65,535 bytes', () => {
+    compare(TO + 1, 0, 65_535);
+  });
+
+  test('from and to the very last byte of the arena', () => {
+    const { length } = arena.bytes;
+    for (let len = 0; len <= 200; len++) {
+      arena.bytes.copyWithin(length - len, 0, len);
+      expect(arena.copySum(2000 + PAGE, length - len, len)).toBe(slowSum(arena.bytes.subarray(0, len)));
+      expect(arena.copySum(length - len, 0, len)).toBe(slowSum(arena.bytes.subarray(length - len)));
+    }
+  });
+});
+
+function slowDiffer(bytes: Uint8Array, a: number, b: number, mask: number, len: number): boolean {
+  return Array.from({ length: len }, (_, i) => (bytes[a + i]! ^ bytes[b + i]!) & bytes[mask + i]!).some(
+    (bits) => bits !== 0,
+  );
+}
+
+test('differ says whether bytes differ where the mask has bits, and looks at no others', () => {
+  withRandom((random) => {
+    const arena = new Arena(PAGE);
+    const [a, b, mask] = [1001, 2002, 3003];
+    let different = 0;
+    for (let round = 0; round < 3000; round++) {
+      const len = 16 * random.between(1, 8);
+      arena.bytes.set(random.bytes(len + 1), a);
+      arena.bytes.set(arena.bytes.subarray(a, a + len), b);
+      arena.bytes[b + len] = arena.bytes[a + len]! ^ 0xff;
+      arena.bytes.fill(0xff, mask, mask + len + 1);
+      for (let i = 0; i < len; i++) if (random.once(2)) arena.bytes[mask + i] = random.word() & 255;
+      const flips = random.below(3);
+      for (let i = 0; i < flips; i++) arena.bytes[b + random.below(len)]! ^= 1 << random.below(8);
+      const want = slowDiffer(arena.bytes, a, b, mask, len);
+      if (want) different++;
+      if (arena.differ(a, b, mask, len) !== want) expect({ round, len, want }).toBe('what differ says');
+    }
+    expect(different).toBeGreaterThan(500);
+    expect(different).toBeLessThan(2500);
+  });
+});
+
 test('copy moves bytes also where both regions overlap, and no others', () => {
   withRandom((random) => {
     const arena = new Arena(PAGE);

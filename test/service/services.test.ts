@@ -122,7 +122,7 @@ describe('translation to a backend', () => {
   test('the hash chooses: every backend is used, about equally, and one hash always means one backend', () => {
     const random = new Random(5);
     const seen = new Map<string, number>();
-    for (let i = 0; i < 3000; i++) {
+    for (let i = 0; i < 900; i++) {
       const hash = random.word() | 0;
       const chosen = [0, 1].map(() => {
         received({ destination: '10.96.0.2', destinationPort: 80 }, hash);
@@ -134,6 +134,6 @@ describe('translation to a backend', () => {
       seen.set(chosen[0]!, (seen.get(chosen[0]!) ?? 0) + 1);
     }
     expect([...seen.keys()].sort()).toEqual(['10.244.1.6/1', '10.244.1.7/2', '10.244.1.8/3']);
-    for (const count of seen.values()) expect(count).toBeGreaterThan(850);
+    for (const count of seen.values()) expect(count).toBeGreaterThan(240);
   });
 });

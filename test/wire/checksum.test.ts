@@ -12,7 +12,7 @@ import { pseudoHeader, slowChecksum, slowCrc32c, slowSum } from '../oracle/slow-
 import { type Random, withRandom } from '../support/random.ts';
 import { viewOf } from '../support/touched.ts';
 
-test.each([
+const folds = [
   [0, 0],
   [0xffff, 0xffff],
   [0x10000, 1],
@@ -20,9 +20,11 @@ test.each([
   [0x1ffff, 1],
   [0xffff0000, 0xffff],
   [0xffffffff, 0xffff],
-])('the sum 0x%x folds to 0x%x', (sum, folded) => {
-  expect(foldSum(sum)).toBe(folded);
-});
+] as const;
+for (const [sum, folded] of folds)
+  test(`0x${sum.toString(16)} folds to 0x${folded.toString(16)}`, () => {
+    expect(foldSum(sum)).toBe(folded);
+  });
 
 describe('sumBytes', () => {
   test('RFC 1071 section 3: the example', () => {
