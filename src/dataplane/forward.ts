@@ -53,5 +53,7 @@ function toTunnel(dp: Dataplane, pkt: Packet): Outcome {
 }
 
 function portOf(dp: Dataplane, egress: number): Port | undefined {
-  return wayKind(egress) === Way.Host ? dp.host : dp.pods[wayIndex(egress)];
+  const kind = wayKind(egress);
+  if (kind === Way.Pod) return dp.pods[wayIndex(egress)];
+  return kind === Way.Host ? dp.host : undefined;
 }

@@ -30,6 +30,8 @@ import {
   ipv6Unspecified,
 } from '../wire/ipv6.ts';
 import {
+  advertisementSolicited,
+  hasSourceMacOption,
   isMulticastListener,
   isNeighbourDiscovery,
   NEIGHBOUR_ADVERTISEMENT_LEN,
@@ -46,6 +48,9 @@ const NEXT_HOP_IPV4 = 0xa9fe0101 | 0;
 const NEXT_HOP_IPV6 = Int32Array.of(0xfe800000 | 0, 0, 0, 1);
 /** ff02::1, all nodes */
 const ALL_NODES = Int32Array.of(0xff020000 | 0, 0, 0, 1);
+/** First words of ff02::1:ff00:0/104, the solicited-node groups (RFC 4291 section 2.7.1). */
+const SOLICITED_NODE = Int32Array.of(0xff020000 | 0, 0, 1);
+const MULTICAST_FIRST_OCTET = 0xff;
 const IGMP = 2;
 
 /**
@@ -100,12 +105,28 @@ function discovery(dp: Dataplane, port: Port, pkt: Packet): Outcome {
   if (type === Icmpv6.RouterSolicitation) return Consumed.RouterSolicitationAbsorbed;
   if (type === Icmpv6.RouterAdvertisement || type === Icmpv6.Redirect) return Drop.ForbiddenNeighbourMessage;
   if (neighbourCheckedLen(view, l4At, pkt.l4Len) === 0) return Drop.BadNeighbourMessage;
-  if (type === Icmpv6.NeighbourAdvertisement) return Consumed.NeighbourAbsorbed;
-  return solicitation(dp, port, pkt);
+  if (view.getUint8(l4At + NEIGHBOUR_TARGET) === MULTICAST_FIRST_OCTET) return Drop.BadNeighbourMessage;
+  return type === Icmpv6.NeighbourAdvertisement ? advertisement(pkt) : solicitation(dp, port, pkt);
+}
+
+/** Nobody here learns from advertisements; an answer to a group is malformed all the same (RFC 4861 section 7.1.2). */
+function advertisement(pkt: Packet): Outcome {
+  const toGroup = ipv6MulticastDestination(pkt.view, pkt.l3At);
+  return toGroup && advertisementSolicited(pkt.view, pkt.l4At) ? Drop.BadNeighbourMessage : Consumed.NeighbourAbsorbed;
+}
+
+/** From `::` it is a probe: to the target's solicited-node group, without a source MAC (RFC 4861 section 7.1.1). */
+function probeIsMalformed(pkt: Packet): boolean {
+  const { view, l3At, l4At } = pkt;
+  for (let i = 0; i < 3; i++) {
+    if (view.getInt32(l3At + IPV6_DESTINATION + i * 4) !== SOLICITED_NODE[i]) return true;
+  }
+  return view.getUint8(l3At + IPV6_DESTINATION + 12) !== 0xff || hasSourceMacOption(view, l4At, pkt.l4Len);
 }
 
 function solicitation(dp: Dataplane, port: Port, pkt: Packet): Outcome {
   const { view, l3At, l4At } = pkt;
+  if (ipv6Unspecified(view, l3At + IPV6_SOURCE) && probeIsMalformed(pkt)) return Drop.BadNeighbourMessage;
   const target = l4At + NEIGHBOUR_TARGET;
   if (!wordsAt(pkt, target, NEXT_HOP_IPV6)) {
     const probe =

@@ -4,6 +4,7 @@ import { Icmpv6, icmpType } from './icmp.ts';
 const FLAGS = 4;
 const TARGET = 8;
 const OPTIONS = 24;
+const OPTION_SOURCE_LINK_LAYER = 1;
 const OPTION_TARGET_LINK_LAYER = 2;
 const FLAG_ROUTER = 0x80;
 const FLAG_SOLICITED = 0x40;
@@ -25,6 +26,21 @@ export function neighbourCheckedLen(view: DataView, at: number, available: numbe
     option += length;
   }
   return NEIGHBOUR_MESSAGE_LEN;
+}
+
+/** Solicited flag of an advertisement. */
+export function advertisementSolicited(view: DataView, at: number): boolean {
+  return (view.getUint8(at + FLAGS) & FLAG_SOLICITED) !== 0;
+}
+
+/** Does the message hold a source link-layer address option? Pre: `neighbourCheckedLen` has accepted `len`. */
+export function hasSourceMacOption(view: DataView, at: number, len: number): boolean {
+  let option = at + OPTIONS;
+  while (option < at + len) {
+    if (view.getUint8(option) === OPTION_SOURCE_LINK_LAYER) return true;
+    option += view.getUint8(option + 1) << 3;
+  }
+  return false;
 }
 
 /** Is this one of the five messages of RFC 4861? */

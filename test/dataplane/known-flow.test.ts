@@ -61,6 +61,21 @@ describe('routes change under a live flow', () => {
     world.balance();
   });
 
+  test('an entry that is used again remembers nothing of the flow before', () => {
+    const world = new World({ connectionsMax: 1 });
+    const udp = { protocol: 'udp' } as const;
+    world.send('web', udp);
+    world.send('api', { ...reply, ...udp });
+    world.nowMs += 60_000;
+    world.dp.connections.expire(world.nowMs, 10);
+    expect(world.send('host', udp)).toBe('delivered');
+    expect(world.send('api', { ...reply, ...udp, destination: '172.18.0.2' })).toBe('delivered');
+    expect(world.ports.host.count).toBe(1);
+    expect(world.ports.web.count).toBe(1);
+    expect([...world.dp.connections.packets]).toEqual([1, 1]);
+    world.balance();
+  });
+
   test('the route is asked once per direction and revision', () => {
     const world = new World();
     world.send('web', { flags: SYN });

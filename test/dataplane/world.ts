@@ -36,7 +36,7 @@ export const nodes = {
   n2: { mac: '02:70:00:00:00:02', underlay: '172.18.0.3', pod: ['10.244.2.7', 'fd00:10:244:2::7'] },
   n3: { mac: '02:70:00:00:00:03', underlay: '172.18.0.4', pod: ['10.244.3.7', 'fd00:10:244:3::7'] },
 } as const;
-export type NodeName = keyof typeof nodes;
+type NodeName = keyof typeof nodes;
 
 /** Address words, or a failed test. */
 export function words(text: string): Int32Array {
@@ -67,7 +67,7 @@ function taken(pkt: Packet, bytes: Uint8Array, inner = bytes): Taken {
   return { bytes, frame: parseFrame(inner), checksum, gsoSize, partialStart, partialOffset };
 }
 
-export class MemoryPort implements Port {
+class MemoryPort implements Port {
   readonly way: number;
   readonly macHigh: number;
   readonly macLow: number;
@@ -98,7 +98,7 @@ export class MemoryPort implements Port {
   }
 }
 
-export class MemoryUnderlay implements Underlay {
+class MemoryUnderlay implements Underlay {
   says: Outcome = 0;
   keeps = true;
   count = 0;
@@ -122,7 +122,7 @@ export class MemoryUnderlay implements Underlay {
 /** The stories, as `receive.ts` has them: another set of functions may be put in their place. */
 export type Stories = Pick<typeof receive, 'receiveFromHost' | 'receiveFromPod' | 'receiveFromUnderlay'>;
 
-export interface WorldOptions extends Partial<NodeConstants> {
+interface WorldOptions extends Partial<NodeConstants> {
   readonly stories?: Stories;
 }
 

@@ -12,6 +12,8 @@ import { parseFrame } from '../support/read-frame.ts';
 
 const pkt = newPacket(new Arena(1 << 18));
 const cutter = new Cutter(pkt.arena);
+const BEHIND_BYTES = 80_000;
+const behind = pkt.arena.reserve(BEHIND_BYTES);
 
 /** Segments of a superframe, in sends of at most `limit()`. */
 function cut(spec: FrameSpec, limit: () => number = () => CUT_SEGMENTS_MAX): Uint8Array[] {
@@ -84,8 +86,13 @@ describe('a superframe is cut as the slow segmenter does, whatever the limit per
       { payload: 65_495, gsoSize: 1398 },
       { payload: 65_507, gsoSize: 1422, protocol: 'udp' },
       { payload: 65_495, gsoSize: 65_495 },
+      // 64 segments of these are more than one send takes.
+      { payload: 65_495, gsoSize: 1030 },
+      { payload: 65_495, gsoSize: 40_000 },
     ] as const) {
+      pkt.arena.bytes.fill(FILL, behind, behind + BEHIND_BYTES);
       expectSegments(cut(spec), spec);
+      expect(pkt.arena.bytes.subarray(behind, behind + BEHIND_BYTES).every((byte) => byte === FILL)).toBe(true);
     }
   });
 });

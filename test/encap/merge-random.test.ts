@@ -93,7 +93,7 @@ test('nothing is lost, doubled or merged wrongly; and what must be merged is', (
   withRandom((random) => {
     let merged = 0;
     let alone = 0;
-    for (let round = 0; round < 500; round++) {
+    for (let round = 0; round < 350; round++) {
       const datagrams = randomRow(random);
       if (random.once(3)) datagrams.push(datagrams.pop()!.subarray(0, random.between(1, 100)));
       const sizes = expectSound(merge(datagrams), datagrams);
@@ -106,7 +106,7 @@ test('nothing is lost, doubled or merged wrongly; and what must be merged is', (
         if (at < datagrams.length && mustMerge(run, datagrams[at]!)) expect(sizes).toBe('merged further');
       }
     }
-    expect(merged).toBeGreaterThan(800);
-    expect(alone).toBeGreaterThan(400);
+    expect(merged).toBeGreaterThan(500);
+    expect(alone).toBeGreaterThan(300);
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Merger } from '../../src/encap/merge.ts';
 import { Arena } from '../../src/packet/arena.ts';
 import { Packet } from '../../src/packet/packet.ts';
+import { slowChecksum } from '../oracle/slow-checksum.ts';
 import { isPlainSegment } from '../oracle/slow-gro.ts';
 import { fixFrame, slowSegments } from '../oracle/slow-segmenter.ts';
 import { buildFrame, type FrameSpec, joined } from '../support/frames.ts';
@@ -137,6 +138,21 @@ describe('the third of four segments is odd: the first two are merged, the odd o
   });
 });
 
+test('an IP length that is too short, beside a TCP checksum that is right for the longer one', () => {
+  for (const common of [{}, v6]) {
+    const datagrams = segments(common).map((spec) => datagramOf(spec));
+    const third = datagrams[2]!;
+    if (common === v6) third[8 + 19]! -= 1;
+    else {
+      third[8 + 17]! -= 1;
+      third.set([0, 0], 8 + 24);
+      const checksum = slowChecksum(third.subarray(8 + 14, 8 + 34));
+      third.set([checksum >> 8, checksum & 255], 8 + 24);
+    }
+    expect(expectSound(merge(datagrams), datagrams)).toEqual([2, 1, 1]);
+  }
+});
+
 describe('the first of four segments is odd', () => {
   const rows: readonly { name: string; odd: FrameSpec; want: number[] }[] = [
     { name: 'SYN', odd: { flags: ACK | 2 }, want: [1, 3] },
@@ -164,6 +180,8 @@ describe('all four segments have it', () => {
     { name: 'ECE, as a congested receiver sends it', common: { flags: ACK | 64 }, want: [4] },
     { name: 'timestamps', common: { tcpOptions: [1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2] }, want: [4] },
     { name: 'no DF', common: { dontFragment: false }, want: [4] },
+    { name: 'more fragments', common: { moreFragments: true }, want: [1, 1, 1, 1] },
+    { name: 'one id and DF (RFC 6864)', common: { id: 7 }, want: [4] },
     { name: 'one id and no DF', common: { dontFragment: false, id: 0 }, want: [1, 1, 1, 1] },
     { name: 'SYN', common: { flags: 2 }, want: [1, 1, 1, 1] },
     { name: 'SYN and ACK', common: { flags: ACK | 2 }, want: [1, 1, 1, 1] },
@@ -191,6 +209,14 @@ test('sequence numbers and ids that wrap are consecutive', () => {
     sequence: (2 ** 32 - 150 + 100 * i) % 2 ** 32,
   }));
   expect(sizesOf(specs)).toEqual([4]);
+});
+
+test('ids either count up or stay, not both in one run', () => {
+  const withIds = (...ids: number[]) => sizesOf(segments().map((spec, i) => ({ ...spec, id: ids[i]! })));
+  expect(withIds(7, 7, 8, 9)).toEqual([2, 2]);
+  expect(withIds(7, 8, 8, 8)).toEqual([2, 2]);
+  expect(withIds(7, 8, 9, 7)).toEqual([3, 1]);
+  expect(withIds(7, 9, 10, 11)).toEqual([1, 3]);
 });
 
 test('the last segment may be shorter, and may push', () => {

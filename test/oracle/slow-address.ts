@@ -1,8 +1,21 @@
 /** Addresses as bytes, read by the WHATWG URL parser: independent of `src/wire/address.ts`. */
 import { isIP } from 'node:net';
 
+/** Texts seen before: parsing a URL takes longer than all else that makes a frame. */
+const seen = new Map<string, Uint8Array>();
+
 /** 4 or 16 bytes. Throws when the text is no address. */
 export function addressBytes(text: string): Uint8Array {
+  let bytes = seen.get(text);
+  if (bytes === undefined) {
+    if (seen.size > 1000) seen.clear();
+    bytes = parse(text);
+    seen.set(text, bytes);
+  }
+  return bytes.slice();
+}
+
+function parse(text: string): Uint8Array {
   const version = isIP(text);
   if (version === 4) return Uint8Array.from(text.split('.').map(Number));
   if (version !== 6) throw new Error(`not an address: ${text}`);

@@ -25,11 +25,14 @@ export function pseudoHeader(
   protocol: number,
   length: number,
 ): Uint8Array {
-  const tail =
-    source.length === 4
-      ? [0, protocol, length >> 8, length & 255]
-      : [0, 0, length >> 8, length & 255, 0, 0, 0, protocol];
-  return Uint8Array.from([...source, ...destination, ...tail]);
+  const n = source.length;
+  const bytes = new Uint8Array(2 * n + (n === 4 ? 4 : 8));
+  bytes.set(source);
+  bytes.set(destination, n);
+  const high = length >> 8;
+  const low = length & 255;
+  bytes.set(n === 4 ? [0, protocol, high, low] : [0, 0, high, low, 0, 0, 0, protocol], 2 * n);
+  return bytes;
 }
 
 /** CRC32c bit by bit (RFC 9260 appendix A): polynomial 0x1edc6f41, bits of each byte least significant first. */

@@ -18,7 +18,7 @@ import { type Random, withRandom } from '../support/random.ts';
 import * as randomFrames from '../support/random-frames.ts';
 import { parseFrame } from '../support/read-frame.ts';
 
-const ROUNDS = 25;
+const ROUNDS = 20;
 const pkt = newPacket(new Arena(1 << 18));
 const cutter = new Cutter(pkt.arena);
 
@@ -111,7 +111,7 @@ const superframe: State = {
   spec: (random) => ({
     checksum: 'partial',
     gsoSize: random.between(20, 90),
-    payload: random.bytes(random.between(1, 700)),
+    payload: random.bytes(random.between(1, 300)),
   }),
 };
 

@@ -142,7 +142,7 @@ function damage(random: Random, frame: Uint8Array): Uint8Array {
 test('damaged frames, with and without offload: never throws, and what goes on is sound', () => {
   withRandom((random) => {
     const outcomes = new Map<string, number>();
-    for (let round = 0; round < 8000; round++) {
+    for (let round = 0; round < 6000; round++) {
       const frame = damage(random, buildFrame(random.pick(kinds).spec));
       const offload = randomOffload(random, frame.length);
       const seen = judge(frame, offload, validate);
@@ -151,7 +151,7 @@ test('damaged frames, with and without offload: never throws, and what goes on i
       const name = outcomeName(seen.outcome);
       outcomes.set(name, (outcomes.get(name) ?? 0) + 1);
     }
-    expect(outcomes.get('in progress')).toBeGreaterThan(1000);
+    expect(outcomes.get('in progress')).toBeGreaterThan(500);
     expect(outcomes.size).toBeGreaterThan(10);
   });
 });

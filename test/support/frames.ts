@@ -161,13 +161,16 @@ function ipv4Header(spec: FrameSpec, source: Uint8Array, destination: Uint8Array
   const options = padded(spec.ipOptions, 4);
   const length = 20 + options.length;
   const { dontFragment = true, moreFragments = false, fragmentOffset = 0 } = spec;
-  const header = Uint8Array.from([
-    ...[0x40 | (length / 4), spec.tos ?? 0, ...u16(length + upperLen)],
-    ...u16(spec.id ?? 0x1234),
-    ...u16((dontFragment ? 0x4000 : 0) | (moreFragments ? 0x2000 : 0) | (fragmentOffset / 8)),
-    ...[spec.ttl ?? 64, protocolNumber(spec), 0, 0],
-    ...[...source, ...destination, ...options],
-  ]);
+  const header = joined(
+    [0x40 | (length / 4), spec.tos ?? 0],
+    u16(length + upperLen),
+    u16(spec.id ?? 0x1234),
+    u16((dontFragment ? 0x4000 : 0) | (moreFragments ? 0x2000 : 0) | (fragmentOffset / 8)),
+    [spec.ttl ?? 64, protocolNumber(spec), 0, 0],
+    source,
+    destination,
+    options,
+  );
   header.set(u16(slowChecksum(header)), 10);
   return header;
 }
@@ -176,11 +179,8 @@ function ipv6Header(spec: FrameSpec, source: Uint8Array, destination: Uint8Array
   const extensions = extensionBytes(spec);
   const first = ((6 << 28) | ((spec.tos ?? 0) << 20) | (spec.flowLabel ?? 0)) >>> 0;
   const next = spec.extensions?.[0]?.type ?? protocolNumber(spec);
-  return Uint8Array.from([
-    ...u32(first),
-    ...u16(extensions.length + upperLen),
-    ...[next, spec.ttl ?? 64, ...source, ...destination, ...extensions],
-  ]);
+  const lengths = u16(extensions.length + upperLen);
+  return joined(u32(first), lengths, [next, spec.ttl ?? 64], source, destination, extensions);
 }
 
 function extensionBytes(spec: FrameSpec): number[] {

@@ -36,7 +36,9 @@ export class Random {
   }
 
   bytes(len: number): Uint8Array {
-    return Uint8Array.from({ length: len }, () => this.word() & 255);
+    const bytes = new Uint8Array(len);
+    for (let i = 0; i < len; i++) bytes[i] = this.word() >>> 13;
+    return bytes;
   }
 }
 

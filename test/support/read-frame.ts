@@ -167,7 +167,9 @@ function checksumSeen(upper: Uint8Array, field: number, pseudo: number): Checksu
 }
 
 function macText(bytes: Uint8Array, at: number): string {
-  return Array.from(bytes.subarray(at, at + 6), (octet) => octet.toString(16).padStart(2, '0')).join(':');
+  return Buffer.from(bytes.subarray(at, at + 6))
+    .toString('hex')
+    .replace(/..(?!$)/g, '$&:');
 }
 
 function u16(bytes: Uint8Array, at: number): number {

@@ -103,7 +103,7 @@ describe('random addresses', () => {
 
   test('are written as the URL parser writes them, and read back', () => {
     withRandom((random) => {
-      for (let round = 0; round < 5000; round++) {
+      for (let round = 0; round < 3000; round++) {
         const bytes = random.once(4) ? random.bytes(4) : randomIpv6(random);
         const words = wordsOf(bytes);
         const text = formatAddress(words);
@@ -136,15 +136,15 @@ describe('random addresses', () => {
   test('and texts that are nearly addresses are told apart as node:net does', () => {
     withRandom((random) => {
       let valid = 0;
-      for (let round = 0; round < 20_000; round++) {
+      for (let round = 0; round < 10_000; round++) {
         const text = random.once(2) ? nearlyAddress(random) : damaged(random);
         const words = parseAddress(text);
         const want = isIP(text) !== 0 ? wordsOf(addressBytes(text)) : undefined;
         if (want !== undefined) valid++;
         if (String(words) !== String(want)) expect({ text, words }).toEqual({ text, words: want });
       }
-      expect(valid).toBeGreaterThan(2000);
-      expect(valid).toBeLessThan(18_000);
+      expect(valid).toBeGreaterThan(1000);
+      expect(valid).toBeLessThan(9000);
     });
   });
 });
