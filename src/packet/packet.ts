@@ -54,7 +54,7 @@ export class Packet {
   l4At = 0;
   /** Bytes from `l4At` to the packet's end. */
   l4Len = 0;
-  /** First byte after the TCP, UDP, SCTP or ICMP header; what a superframe is cut from. */
+  /** First byte after the TCP, UDP or SCTP header, what a superframe is cut from; `l4At` for other protocols. */
   payloadAt = 0;
 
   // Set by the connection stages.

@@ -83,15 +83,6 @@ export function completeChecksum(pkt: Packet): void {
   pkt.checksum = ChecksumState.Complete;
 }
 
-/** Fills the field with the pseudo header's sum and marks the packet partial. Only for packets that were verified. */
-export function makePartial(pkt: Packet): void {
-  const field = checksumField(pkt);
-  pkt.view.setUint16(pkt.l4At + field, pseudoSum(pkt, pkt.l4Len));
-  pkt.checksum = ChecksumState.Partial;
-  pkt.partialStart = pkt.l4At - pkt.at;
-  pkt.partialOffset = field;
-}
-
 /** One off the TTL or hop limit; false, and nothing changed, when it would reach zero. */
 export function decrementTtl(pkt: Packet): boolean {
   const { view, l3At } = pkt;

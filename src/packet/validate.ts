@@ -156,6 +156,7 @@ function validateSuperframe(pkt: Packet): Outcome {
   const sane =
     pkt.checksum === ChecksumState.Partial &&
     partialIsOwn(pkt) &&
+    (pkt.protocol !== Protocol.Udp || udpLength(pkt.view, pkt.l4At) === pkt.l4Len) &&
     payloadLen > 0 &&
     pkt.segments <= SEGMENTS_MAX &&
     pkt.payloadAt - pkt.l3At + pkt.gsoSize <= 0xffff;

@@ -22,7 +22,6 @@ import { parseFrame, readFrame } from '../support/read-frame.ts';
 
 const v6 = { source: 'fd00:10:1::2', destination: 'fd00:10:2::3' };
 const pkt = newPacket();
-const other = newPacket();
 
 function received(spec: FrameSpec): Packet {
   // What a longer frame left behind.
@@ -129,25 +128,6 @@ describe('completeChecksum', () => {
       rewrite.completeChecksum(pkt);
       expect([pkt.checksum, frameBytes(pkt)]).toEqual([before, buildFrame(spec)]);
     }
-  });
-});
-
-describe('makePartial', () => {
-  test.each(['tcp', 'udp'] as const)('%s: the same as a packet that came in partial, and back', (protocol) => {
-    withRandom((random) => {
-      for (let round = 0; round < 60; round++) {
-        const version = random.pick([4, 6] as const);
-        const spec = randomFrames.randomSpec(random, protocol, version);
-        received({ ...spec, checksum: 'unverified' });
-        rewrite.makePartial(pkt);
-        const want = writeFrame(other, { ...spec, checksum: 'partial' });
-        expect(frameBytes(pkt)).toEqual(frameBytes(want));
-        const { checksum, partialStart, partialOffset } = want;
-        expect(pkt).toMatchObject({ checksum, partialStart, partialOffset });
-        rewrite.completeChecksum(pkt);
-        expect(frameBytes(pkt)).toEqual(buildFrame(spec));
-      }
-    });
   });
 });
 

@@ -3,7 +3,7 @@
  * processes are told apart from everybody else's on the machine; nothing else is ever looked at or touched.
  *
  *     const cluster = testCluster();                   // at the top of a describe: ended after it, whatever happens
- *     await cluster.up(twoNodes());
+ *     await cluster.up(twoNodes());                    // test/system/worlds.ts
  *     expect((await cluster.exec('a', ['hostname'])).stdout).toBe('a\n');
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -373,49 +373,4 @@ function namespaceLinks(pid: number): string[] {
   } catch {
     return [];
   }
-}
-
-export interface PodSpec {
-  readonly name: string;
-  readonly node?: string;
-  readonly namespace?: string;
-}
-
-/** Manifests of a cluster of worker nodes n1, n2, … with these pods. */
-export function clusterManifest(nodes: number, pods: readonly PodSpec[]): string {
-  const roles = Array.from({ length: nodes }, () => '{role: worker}').join(', ');
-  const documents = pods.map(({ name, node, namespace }) => {
-    const where = node === undefined ? '' : `nodeName: ${node}, `;
-    const metadata = namespace === undefined ? `{name: ${name}}` : `{name: ${name}, namespace: ${namespace}}`;
-    return `apiVersion: v1\nkind: Pod\nmetadata: ${metadata}\nspec: {${where}containers: [{name: main, image: none}]}\n`;
-  });
-  return [`apiVersion: podwire.dev/v1alpha1\nkind: Cluster\nnodes: [${roles}]\n`, ...documents].join('---\n');
-}
-
-/** Pods a and c on n1, b on n2. In this order they have the addresses of `twoNodesAddresses`. */
-export function twoNodes(): string {
-  return clusterManifest(2, [
-    { name: 'a', node: 'n1' },
-    { name: 'b', node: 'n2' },
-    { name: 'c', node: 'n1' },
-  ]);
-}
-
-export interface Listed {
-  readonly metadata: { readonly name: string };
-  readonly status: {
-    readonly podIPs?: readonly { readonly ip: string }[];
-    readonly conditions: readonly { readonly type: string; readonly status: string }[];
-  };
-}
-
-/** IPv4 and IPv6 address of every pod, by name. */
-export async function podAddresses(cluster: TestCluster): Promise<Record<string, { v4: string; v6: string }>> {
-  const pods = await cluster.get<Listed>('pods');
-  return Object.fromEntries(
-    pods.map(({ metadata, status }) => {
-      const [v4, v6] = (status.podIPs ?? []).map(({ ip }) => ip);
-      return [metadata.name, { v4: v4!, v6: v6! }];
-    }),
-  );
 }

@@ -2,22 +2,22 @@
  * Machines that do not allow what a cluster needs, and input that makes no sense: one clear sentence with a remedy,
  * exit code 2, no stack, nothing left behind. And users without rights, for whom everything must work.
  */
-import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   type CommandOptions,
   type CommandResult,
-  clusterManifest,
   kill,
   PODWIRE,
   report,
   TestCluster,
   testCluster,
-  twoNodes,
+  until,
 } from '../support/cluster.ts';
 import { missing, type Need } from '../support/requires.ts';
 import { describeUnless, testUnless } from './skipping.ts';
+import { clusterManifest, twoNodes } from './worlds.ts';
 
 const lacksBuild = missing('linux', 'built', 'vessel');
 const lacks = lacksBuild ?? missing('tun', 'program:nsenter');
@@ -154,7 +154,10 @@ describe('a machine that does not allow it', () => {
   beforeEach(() => {
     cluster = new TestCluster();
   });
-  afterEach(() => cluster.close());
+  afterEach(async () => {
+    await cluster.close();
+    rmSync(LONG_HOME, { recursive: true, force: true });
+  });
 
   for (const { what, lacks, manifest = twoNodes(), options, owner, ...refused } of machines) {
     for (const flags of [[], ['-d']]) {
@@ -207,13 +210,14 @@ describeUnless(lacks, 'a name that is taken', () => {
     });
   }
 
-  test('the log of the first is still its own', async () => {
+  test('up -d: the log of the first is still its own', async () => {
+    const log = () => readFileSync(join(cluster.home, `${cluster.name}.log`), 'utf8');
     kill(cluster.process('node', 'n1').pid, 'SIGKILL');
-    await expect
-      .poll(() => cluster.start(['cat', join(cluster.home, `${cluster.name}.log`)]).result)
-      .toMatchObject({
-        stdout: expect.stringMatching(/node n1 ended \(SIGKILL\)/),
-      });
+    await until(() => log().includes('node n1 ended (SIGKILL)'), 5000);
+    const before = log();
+    const file = cluster.write('other.yaml', twoNodes());
+    expect((await cluster.run(['up', file, '-d', '--name', cluster.name])).code).toBe(2);
+    expect(log()).toBe(before);
   });
 
   test('two at once under one name: one starts, the other is told', async () => {

@@ -5,9 +5,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { clusterManifest, kill, type Listed, type Running, report, testCluster } from '../support/cluster.ts';
+import { kill, type Running, report, testCluster } from '../support/cluster.ts';
 import { missing } from '../support/requires.ts';
 import { describeUnless } from './skipping.ts';
+import { clusterManifest, type Listed } from './worlds.ts';
 
 const lacks = missing('linux', 'root', 'built', 'tun', 'vessel', 'program:nsenter');
 

@@ -1,39 +1,17 @@
-/** Real programs in pods, on one node and on two, and what a referee sees on the wire between the nodes. */
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { podAddresses, report, type TestCluster, testCluster, twoNodes, until } from '../support/cluster.ts';
+/** Real programs in pods, on one node and on two. */
+import { beforeAll, expect, test } from 'vitest';
+import { report, type TestCluster, testCluster, until } from '../support/cluster.ts';
 import { missing } from '../support/requires.ts';
+import { ping, program, transfer } from './programs.ts';
 import { describeUnless } from './skipping.ts';
+import { addresses, podAddresses, twoNodes } from './worlds.ts';
 
 const lacks = missing('linux', 'built', 'tun', 'vessel', 'program:nsenter', 'program:ping');
-const lacksReferee = lacks ?? missing('program:tcpdump', 'program:tshark', 'program:ethtool');
 
 const TRANSFER_BYTES = 100 * 1024 * 1024;
 const POD_MTU = 1450;
 const IPV4_ICMP_LEN = 28;
 const IPV6_ICMP_LEN = 48;
-
-const addresses = {
-  a: { v4: '10.244.0.2', v6: 'fd00:10:244::2' },
-  b: { v4: '10.244.1.2', v6: 'fd00:10:244:1::2' },
-  c: { v4: '10.244.0.3', v6: 'fd00:10:244::3' },
-  n1: { v4: '172.18.0.2', first: '10.244.0.1', v6: 'fd00:10:244::1' },
-  n2: { v4: '172.18.0.3', first: '10.244.1.1', v6: 'fd00:10:244:1::1' },
-} as const;
-
-function program(name: string): string[] {
-  return [process.execPath, fileURLToPath(new URL(`./programs/${name}.mjs`, import.meta.url))];
-}
-
-/** Pings and returns the TTL (hop limit) of the answer. */
-async function ping(cluster: TestCluster, from: string, to: string, flags: readonly string[] = []): Promise<number> {
-  const { code, stdout, stderr } = await cluster.exec(from, ['ping', '-c', '2', '-i', '0.02', '-W', '3', ...flags, to]);
-  expect({ code, received: /(\d) received/.exec(stdout)?.[1] }, stdout + stderr).toEqual({ code: 0, received: '2' });
-  return Number(/ttl=(\d+)/.exec(stdout)?.[1]);
-}
 
 /** Every packet is accounted for now, and none was dropped for a reason that is not in `explained`. */
 async function expectAccounted(cluster: TestCluster, explained: readonly string[] = []): Promise<void> {
@@ -45,27 +23,6 @@ async function expectAccounted(cluster: TestCluster, explained: readonly string[
     expect(received + originated, JSON.stringify(counters)).toBe(delivered + held + sum(dropped) + sum(consumed));
     expect(Object.keys(dropped).filter((reason) => !explained.includes(reason))).toEqual([]);
   }
-}
-
-interface Transferred {
-  readonly sent: string;
-  readonly received: string;
-  readonly receivedBytes: number;
-}
-
-/** The server's and the client's report; `meanwhile` runs while the connection is open. */
-async function transfer(cluster: TestCluster, from: string, to: string, address: string, port: number, bytes: number) {
-  const server = cluster.startExec(to, [...program('transfer'), 'serve', String(port), String(bytes)]);
-  await server.says(/listening/);
-  const client = await cluster.exec(from, [...program('transfer'), 'connect', address, String(port), String(bytes)]);
-  expect(client.code, client.stderr).toBe(0);
-  const serverSide = await server.result;
-  expect(serverSide.code, serverSide.stderr).toBe(0);
-  report(`${from} to ${to}: ${bytes >> 20} MiB both ways in ${Math.round(client.ms)} ms`);
-  return {
-    client: JSON.parse(client.stdout) as Transferred,
-    server: JSON.parse(serverSide.stdout.split('\n')[1]!) as Transferred,
-  };
 }
 
 async function expectSameBytes(...parameters: Parameters<typeof transfer>): Promise<void> {
@@ -249,137 +206,3 @@ describeUnless(lacks, 'connections and drops', () => {
     await expectAccounted(cluster, ['NoSuchPod', 'NoRoute', 'Fragment']);
   });
 });
-
-/** One captured datagram; fields of outer and inner headers, outer first. */
-interface Datagram {
-  readonly outerPort: number;
-  readonly vnis: string[];
-  readonly vxlanFlags: string[];
-  readonly innerIpLen: number;
-  /** Every checksum that an inner header has, true when it is right. */
-  readonly innerChecksums: boolean[];
-  readonly protocols: string;
-}
-
-const fields = [
-  'udp.srcport',
-  'vxlan.vni',
-  'vxlan.flags',
-  'ip.len',
-  'ipv6.plen',
-  'ip.checksum.status',
-  'udp.checksum.status',
-  'tcp.checksum.status',
-  'icmp.checksum.status',
-  'icmpv6.checksum.status',
-  'frame.protocols',
-] as const;
-
-const IPV6_HEADER_LEN = 40;
-
-function readDatagram(line: string): Datagram {
-  const [ports, vnis, flags, ipLens, ipv6Lens, ip, udp, tcp, icmp, icmpv6, protocols] = line
-    .split('\t')
-    .map((cell) => cell.split(',').filter((word) => word !== '')) as [string[], ...string[][]];
-  // The outer header is IPv4, so the first of both is the tunnel's.
-  const inner = [...ip!.slice(1), ...udp!.slice(1), ...tcp!, ...icmp!, ...icmpv6!];
-  return {
-    outerPort: Number(ports[0]),
-    vnis: vnis!,
-    vxlanFlags: flags!,
-    innerIpLen: ipv6Lens!.length > 0 ? Number(ipv6Lens![0]) + IPV6_HEADER_LEN : Number(ipLens![1]),
-    innerChecksums: inner.map((status) => status === '1' || status === 'Good'),
-    protocols: protocols![0]!,
-  };
-}
-
-for (const offload of ['on', 'off'] as const) {
-  describeUnless(lacksReferee, `a referee on the wire, offload ${offload}`, () => {
-    const cluster = testCluster();
-    const capture = join(cluster.home, 'wire.pcap');
-    let datagrams: Datagram[] = [];
-
-    beforeAll(async () => {
-      await cluster.up(twoNodes(), ['--offload', offload]);
-      const through = cluster.intoVessel();
-      // Superframes are cut before the capture, so that it shows what a wire would.
-      const cut = ['ethtool', '-K', 'lo', 'gso', 'off', 'tx-udp-segmentation', 'off'];
-      expect((await cluster.start(cut, { through }).result).code).toBe(0);
-      const tcpdump = cluster.start(
-        [...['tcpdump', '-i', 'lo', '-B', '65536', '--immediate-mode', '-U'], '-w', capture, 'udp', 'port', '4789'],
-        { through },
-      );
-      await until(() => tcpdump.stderr.includes('listening'), 10_000);
-      await talk();
-      await untilStill(capture);
-      tcpdump.child.kill('SIGINT');
-      const { stderr } = await tcpdump.result;
-      expect(stderr).toMatch(/\b0 packets dropped by kernel/);
-      datagrams = await dissect();
-    });
-    afterAll(() => report(`${datagrams.length} datagrams`));
-
-    async function talk(): Promise<void> {
-      const echo = cluster.startExec('b', [...program('udp-echo'), 'serve', '5010']);
-      await echo.says(/listening/);
-      for (const family of ['v4', 'v6'] as const) {
-        await ping(cluster, 'a', addresses.b[family]);
-        await ping(cluster, 'b', addresses.a[family], ['-s', '1400']);
-        await transfer(cluster, 'a', 'b', addresses.b[family], 5011, 4 << 20);
-        const sizes = ['0', '1', '64', '999', '1400'];
-        const ask = [...program('udp-echo'), 'ask', addresses.b[family], '5010', ...sizes];
-        expect((await cluster.exec('a', ask)).stdout).toBe('5 of 5\n');
-      }
-      echo.child.kill();
-      await echo.result;
-    }
-
-    /** tcpdump throws away what it has not written when it is interrupted. */
-    async function untilStill(file: string): Promise<void> {
-      for (let size = -1; size !== statSync(file).size; await sleep(300)) size = statSync(file).size;
-    }
-
-    async function dissect(): Promise<Datagram[]> {
-      const checks = ['ip', 'tcp', 'udp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]);
-      const columns = fields.flatMap((field) => ['-e', field]);
-      const words = ['tshark', '-n', '-r', capture, ...checks, '-T', 'fields', '-E', 'occurrence=a', ...columns];
-      const { code, stdout, stderr } = await cluster.start(words).result;
-      expect(code, stderr).toBe(0);
-      return stdout.trim().split('\n').map(readDatagram);
-    }
-
-    test('saw IPv4 and IPv6, TCP, UDP and ICMP', () => {
-      expect(datagrams.length).toBeGreaterThan(1000);
-      for (const protocol of ['ip:tcp', 'ip:udp', 'ip:icmp', 'ipv6:tcp', 'ipv6:udp', 'ipv6:icmpv6']) {
-        expect(
-          datagrams.some(({ protocols }) => protocols.includes(`vxlan:eth:ethertype:${protocol}`)),
-          protocol,
-        ).toBe(true);
-      }
-    });
-
-    test('every datagram is one VXLAN packet of VNI 1 with only the I flag set', () => {
-      const others = datagrams.filter(
-        ({ vnis, vxlanFlags }) => vnis.join() !== '1' || vxlanFlags.map(Number).join() !== '2048',
-      );
-      expect(others).toEqual([]);
-    });
-
-    test('every inner checksum is there and right', () => {
-      const wrong = datagrams.filter(
-        ({ innerChecksums }) => innerChecksums.length === 0 || innerChecksums.includes(false),
-      );
-      expect(wrong.slice(0, 3)).toEqual([]);
-    });
-
-    test('no inner IP packet is larger than the pod MTU, and the largest fill it', () => {
-      expect(Math.max(...datagrams.map(({ innerIpLen }) => innerIpLen))).toBe(POD_MTU);
-    });
-
-    test('outer source ports are dynamic ones and spread flows', () => {
-      const ports = new Set(datagrams.map(({ outerPort }) => outerPort));
-      expect([...ports].filter((port) => port < 49_152 || port > 65_535)).toEqual([]);
-      expect(ports.size).toBeGreaterThan(1);
-    });
-  });
-}

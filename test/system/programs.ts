@@ -1,0 +1,54 @@
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { report, type TestCluster } from '../support/cluster.ts';
+
+const files = {
+  ticker: new URL('./programs/ticker.mjs', import.meta.url),
+  transfer: new URL('./programs/transfer.mjs', import.meta.url),
+  'udp-echo': new URL('./programs/udp-echo.mjs', import.meta.url),
+};
+
+/** The command that runs one of `programs/`. */
+export function program(name: keyof typeof files): string[] {
+  return [process.execPath, fileURLToPath(files[name])];
+}
+
+/** Pings and returns the TTL (hop limit) of the answer. */
+export async function ping(
+  cluster: TestCluster,
+  from: string,
+  to: string,
+  flags: readonly string[] = [],
+): Promise<number> {
+  const { code, stdout, stderr } = await cluster.exec(from, ['ping', '-c', '2', '-i', '0.02', '-W', '3', ...flags, to]);
+  expect({ code, received: /(\d) received/.exec(stdout)?.[1] }, stdout + stderr).toEqual({ code: 0, received: '2' });
+  return Number(/ttl=(\d+)/.exec(stdout)?.[1]);
+}
+
+interface Transferred {
+  readonly sent: string;
+  readonly received: string;
+  readonly receivedBytes: number;
+}
+
+/** A connection that carries random bytes both ways at once. @returns the server's and the client's report. */
+export async function transfer(
+  cluster: TestCluster,
+  from: string,
+  to: string,
+  address: string,
+  port: number,
+  bytes: number,
+) {
+  const server = cluster.startExec(to, [...program('transfer'), 'serve', String(port), String(bytes)]);
+  await server.says(/listening/);
+  const client = await cluster.exec(from, [...program('transfer'), 'connect', address, String(port), String(bytes)]);
+  expect(client.code, client.stderr).toBe(0);
+  const serverSide = await server.result;
+  expect(serverSide.code, serverSide.stderr).toBe(0);
+  report(`${from} to ${to}: ${bytes >> 20} MiB both ways in ${Math.round(client.ms)} ms`);
+  return {
+    client: JSON.parse(client.stdout) as Transferred,
+    server: JSON.parse(serverSide.stdout.split('\n')[1]!) as Transferred,
+  };
+}
