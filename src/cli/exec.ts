@@ -1,8 +1,8 @@
 /**
- * Runs a program inside a pod's namespaces. It is a child of `nsenter`, which is a child of this process: the terminal
- * is simply inherited, so size, job control and Ctrl-C are the kernel's business, and nothing stands between.
+ * Runs a program inside a pod's namespaces. It is a child of `nsenter`, which is a child of this process: standard
+ * streams are simply inherited, and nothing stands between; only `-it` gives it a terminal of its own.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { ApiClient } from '../api/client.ts';
@@ -18,7 +18,7 @@ Run a program of this machine inside a pod: [NAMESPACE/]POD or pod/NAME; or on a
 
   -n, --namespace NAMESPACE   of the pod (default: default)
   -i, --stdin                 pass standard input on
-  -t, --tty                   accepted; a terminal is passed on as it is
+  -t, --tty                   with -i from a terminal: a terminal of the command's own
       --name NAME             of the cluster (default: podwire)
 
 Exit status: the command's own; 126 not executable, 127 not found, 125 podwire's own failure.
@@ -46,7 +46,19 @@ export async function run(argv: readonly string[]): Promise<number> {
   for (const missing of entrance.missing) process.stderr.write(`podwire exec: not set up: ${missing}\n`);
   const state = readState(values.name);
   if (state?.vessel === undefined) throw new Refusal(`cluster "${values.name}" is not ready`);
-  return await enter(state, state.vessel.pid, entrance, command, values.stdin);
+  const invocation = [...entering(state, state.vessel.pid, entrance), '--'];
+  if (!(values.stdin && values.tty && process.stdin.isTTY)) {
+    const standardInput = values.stdin ? 'inherit' : 'ignore';
+    return await ended(start([...invocation, ...command], [standardInput, 'inherit', 'inherit']));
+  }
+  const relay = (await import('./terminal-relay.ts')).openTerminalRelay();
+  const { slave } = relay;
+  // setsid is util-linux, as nsenter is: a session of its own, with this terminal.
+  const child = start([...invocation, 'setsid', '--ctty', ...command], [slave, slave, slave]);
+  relay.begin();
+  const code = await ended(child);
+  await relay.end();
+  return code;
 }
 
 function enterPath(endpoint: Endpoint): string {
@@ -55,31 +67,27 @@ function enterPath(endpoint: Endpoint): string {
   return `/apis/podwire.dev/v1/namespaces/${encodeURIComponent(endpoint.namespace)}/pods/${name}/enter`;
 }
 
-/** Joins the vessel's user and PID namespace and the pod's others: what runs there ends with the cluster. */
-function enter(
-  state: ClusterState,
-  vesselPid: number,
-  entrance: Entrance,
-  command: readonly string[],
-  stdin: boolean,
-): Promise<number> {
+/** Words that join the vessel's user and PID namespace and the pod's others: what runs there ends with the cluster. */
+function entering(state: ClusterState, vesselPid: number, entrance: Entrance): string[] {
   const root = `/proc/${vesselPid}/root`;
   const user = state.userNamespace === true ? [`--user=/proc/${vesselPid}/ns/user`, '--preserve-credentials'] : [];
-  const child = spawn(
-    'nsenter',
-    [
-      ...user,
-      `--pid=/proc/${vesselPid}/ns/pid`,
-      `--net=${root}${entrance.network}`,
-      `--mount=${root}${entrance.mounts}`,
-      `--uts=${root}${entrance.names}`,
-      `--wdns=${process.cwd()}`,
-      '--',
-      ...command,
-    ],
-    { stdio: [stdin ? 'inherit' : 'ignore', 'inherit', 'inherit'] },
-  );
+  return [
+    ...user,
+    `--pid=/proc/${vesselPid}/ns/pid`,
+    `--net=${root}${entrance.network}`,
+    `--mount=${root}${entrance.mounts}`,
+    `--uts=${root}${entrance.names}`,
+    `--wdns=${process.cwd()}`,
+  ];
+}
+
+function start(words: readonly string[], stdio: ('inherit' | 'ignore' | number)[]): ChildProcess {
+  const child = spawn('nsenter', words, { stdio });
   for (const signal of FORWARDED) process.on(signal, () => forward(child.pid, signal));
+  return child;
+}
+
+function ended(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
     child.on('error', () => reject(new Refusal('the program nsenter was not found; apt-get install util-linux')));
     child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]));

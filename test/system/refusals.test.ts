@@ -3,6 +3,7 @@
  * exit code 2, no stack, nothing left behind. And users without rights, for whom everything must work.
  */
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -26,7 +27,7 @@ const lacksRoot = lacksBuild ?? missing('root', 'program:setpriv');
 /** Nobody: a user without any right, whom every Linux has. */
 const NOBODY = 65_534;
 /** Beyond what fits into a socket's path. */
-const LONG_HOME = join('/tmp', 'podwire-test'.padEnd(110, '-long'));
+const LONG_HOME = join(tmpdir(), `pw${process.pid}`.padEnd(110, '-long'));
 const AS_NOBODY = ['setpriv', '--reuid', String(NOBODY), '--regid', String(NOBODY), '--clear-groups', '--'];
 
 function inShell(script: string): string[] {
