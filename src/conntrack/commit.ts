@@ -30,7 +30,9 @@ export function commitConnection(
   random: number,
 ): Outcome {
   invertKey(pkt.key, 0, reply, 0);
-  if (replyIsTaken(connections, nowMs) && !moveSourcePort(connections, pkt, nowMs, random)) return Drop.NatExhausted;
+  // A packet from a place to the same place is its own reply.
+  const taken = keysEqual(original, 0, reply, 0) || replyIsTaken(connections, nowMs);
+  if (taken && !moveSourcePort(connections, pkt, nowMs, random)) return Drop.NatExhausted;
   const connection = connections.allocate();
   if (connection < 0) return Drop.ConntrackFull;
   connections.insert(connection, original, reply, nowMs);

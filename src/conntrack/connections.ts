@@ -15,8 +15,6 @@ export const ConnectionFlag = {
   Assured: 2,
   /** The packet's addresses or ports change on their way through. */
   Translated: 4,
-  /** Ends at the next turn of the loop, whatever its deadline. */
-  Ending: 8,
 } as const;
 
 const TICK_MS = 1000;
@@ -114,18 +112,17 @@ export class Connections {
     if (due < 0 || tick < due) this.#wheel.schedule(connection, tick);
   }
 
-  /** Marks the connection to go at the next `expire`: the packet at hand still needs its entry. */
+  /** Lets the connection go at the next `expire`: the packet at hand still needs its entry. */
   end(connection: number, nowMs: number): void {
-    this.flags[connection]! |= ConnectionFlag.Ending;
     this.deadlineMs[connection] = nowMs;
     this.#wheel.schedule(connection, Math.floor(nowMs / TICK_MS));
   }
 
-  /** Removes what is due, at most `budget` entries; returns how many. */
+  /** Looks at what is due, at most `budget` entries, and removes what has no time left; returns how many. */
   expire(nowMs: number, budget: number): number {
     const tick = Math.floor(nowMs / TICK_MS);
     let removed = 0;
-    while (removed < budget) {
+    for (let looked = 0; looked < budget; looked++) {
       const connection = this.#wheel.expire(tick);
       if (connection < 0) break;
       if (this.deadlineMs[connection]! <= nowMs) {

@@ -161,8 +161,8 @@ function answer(dp: Dataplane, port: Port, pkt: Packet, consumed: Outcome): Outc
   pkt.gsoSize = 0;
   dp.counters.countOriginated();
   const sent = port.transmit(pkt);
-  if (sent === CONTINUE) dp.counters.countDelivered();
-  else dp.counters.countDropped(-1 - sent);
+  if (sent < 0) dp.counters.countDropped(-1 - sent);
+  else dp.counters.countDelivered();
   return consumed;
 }
 

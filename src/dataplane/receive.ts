@@ -21,7 +21,7 @@ export function receiveFromHost(dp: Dataplane, port: Port, pkt: Packet, nowMs: n
 }
 
 export function receiveFromUnderlay(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
-  begin(dp, pkt, way(Way.Tunnel, 0), nowMs);
+  begin(dp, pkt, way(Way.None, 0), nowMs); // which tunnel it is, its story finds out
   return end(dp, pkt, fromUnderlay(dp, pkt, nowMs));
 }
 

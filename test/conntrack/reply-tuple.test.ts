@@ -170,7 +170,7 @@ describe('the search', () => {
     }
   });
 
-  test('an entry whose time is over is in nobody’s way', () => {
+  test("an entry whose time is over is in nobody's way", () => {
     const tracked = tracker();
     tracked.send(first);
     tracked.nowMs += 30_000;

@@ -67,14 +67,14 @@ describe('a port speaks with its own MAC only', () => {
     }
   }
 
-  test('a group address is nobody’s source', () => {
+  test("a group address is nobody's source", () => {
     const world = new World();
     expect(world.send('web', { sourceMac: '03:00:0a:f4:01:02' })).toBe('dropped: BadSourceMac');
     world.balance();
   });
 });
 
-describe('from the host come only the node’s addresses', () => {
+describe("from the host come only the node's addresses", () => {
   for (const source of ['10.244.1.2', '10.244.1.9', '10.244.2.7', '172.18.0.3', '8.8.8.8', 'fd00:10:244:1::2']) {
     test(`not ${source}`, () => {
       const world = new World();
@@ -110,7 +110,7 @@ describe('from a tunnel come only addresses that are behind it', () => {
     world.balance();
   });
 
-  test('an address that moved to another node is that node’s', () => {
+  test("an address that moved to another node is that node's", () => {
     const world = new World();
     world.route(prefix('10.244.2.7/32', way(Way.Tunnel, 1)));
     expect(world.tunnel('n2', { source: '10.244.2.7', flags: SYN })).toBe('dropped: SpoofedSource');

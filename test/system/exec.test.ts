@@ -23,7 +23,7 @@ describeUnless(lacks, 'exec', () => {
     test.each([
       ['is the command’s own', ['sh', '-c', 'exit 0'], 0],
       ['is the command’s own, also when it is not 0', ['sh', '-c', 'exit 3'], 3],
-      ['is 127 for a command that is not found', ['no-such-program'], 127],
+      ['is 127 for a command that is not found', ['/nonexistent/program'], 127],
       ['is 126 for a file that is no program', ['/etc/passwd'], 126],
       ['is 126 for a directory', ['/etc'], 126],
       ['is 128 and the signal’s number for a command that a signal ended', ['sh', '-c', 'kill -KILL $$'], 137],

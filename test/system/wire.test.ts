@@ -73,7 +73,7 @@ for (const offload of ['on', 'off'] as const) {
       expect((await cluster.start(cut, { through }).result).code).toBe(0);
       const tcpdump = cluster.start(
         [
-          ...['tcpdump', '-i', 'lo', '-B', '65536', '-s', '2048', '--immediate-mode', '-U'],
+          ...['tcpdump', '-Z', 'root', '-i', 'lo', '-B', '65536', '-s', '2048', '--immediate-mode', '-U'],
           '-w',
           capture,
           'udp',
