@@ -1,17 +1,16 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { decodeManifest } from '../cluster/manifest-bytes.ts';
-import { type ManifestText, readManifests } from '../cluster/manifests.ts';
+import { readManifests } from '../cluster/manifests.ts';
 import { formatProblem } from '../cluster/source.ts';
 import { planTopology, type Topology } from '../cluster/topology.ts';
 import { ClusterHost, type Status } from '../vessel/host.ts';
 import { firstObstacle } from '../vessel/machine.ts';
-import { Refusal } from '../vessel/refusal.ts';
 import { prepareHome, removeDirectory } from '../vessel/run-directory.ts';
 import { readArguments, readCount, UsageError } from './arguments.ts';
+import { readManifestPath } from './manifest-paths.ts';
 
 export const usage = `Usage: podwire up [PATH... | -f PATH]... [flags]
 
@@ -46,7 +45,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (offload !== undefined && offload !== 'on' && offload !== 'off') {
     throw new UsageError(`--offload takes on or off, found "${offload}"`, usage);
   }
-  const { objects, notes } = readManifests(paths.flatMap(readPath));
+  const { objects, notes } = readManifests(paths.flatMap(readManifestPath));
   const topology = planTopology(objects, {
     name: values.name,
     nodes: readCount(values.nodes, '--nodes', usage),
@@ -57,22 +56,6 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (obstacle !== undefined) throw obstacle;
   for (const note of notes) process.stderr.write(`${formatProblem(note)}\n`);
   return values.detach ? await detach(topology) : await hold({ topology, logFile: undefined });
-}
-
-function readPath(path: string): ManifestText[] {
-  if (path === '-') return [decodeManifest('standard input', readFileSync(0))];
-  let isDirectory: boolean;
-  try {
-    isDirectory = statSync(path).isDirectory();
-  } catch (error) {
-    throw new Refusal(
-      `${path}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file or folder' : (error as Error).message}`,
-    );
-  }
-  if (!isDirectory) return [decodeManifest(path, readFileSync(path))];
-  const files = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((file) => /\.(ya?ml|json)$/.test(file));
-  if (files.length === 0) throw new Refusal(`${path}: no .yaml, .yml or .json file in this folder`);
-  return files.sort().map((file) => decodeManifest(join(path, file), readFileSync(join(path, file))));
 }
 
 /** What the foreground process tells its background half. */
@@ -105,7 +88,7 @@ function formatStatus(status: Status, topology: Topology): string {
   if (status.type === 'progress') return ` ✓ ${status.step}\n`;
   if (status.type === 'failed') return ` ✗ ${status.message}\n`;
   const { name, nodes, pods } = topology;
-  return `cluster "${name}" is ready: ${nodes.length} nodes, ${pods.length} pods\n`;
+  return `cluster "${name}" is ready (nodes: ${nodes.length}, pods: ${pods.length})\n`;
 }
 
 function orderFromParent(): Promise<Order> {

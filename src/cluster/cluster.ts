@@ -73,13 +73,13 @@ export class Cluster {
     const { topology } = this;
     prepareUnderlay(topology.nodes);
     for (const node of topology.nodes) this.#startNode(node);
-    this.#options.progress(`${topology.nodes.length} node processes`);
+    this.#options.progress(counted(topology.nodes.length, 'node process', 'node processes'));
     const { pods } = topology;
     for (let i = 0; i < pods.length; i += PODS_AT_ONCE) {
       for (const pod of pods.slice(i, i + PODS_AT_ONCE)) this.#createPod(pod);
       await new Promise(setImmediate);
     }
-    this.#options.progress(`${pods.length} pods`);
+    this.#options.progress(counted(pods.length, 'pod', 'pods'));
     await Promise.all([...this.nodes.values()].map((running) => running.supervisor.update(this.#fullUpdate(running))));
     for (const pod of this.pods.values()) pod.ready = true;
     this.#options.progress('routes on every node');
@@ -155,6 +155,10 @@ export class Cluster {
       routes: compileRoutes(this.topology, node, indexes),
     };
   }
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 /** The host's end of its wire has the MAC of the node with the local bit's neighbour set: two ends, two addresses. */

@@ -253,6 +253,11 @@ export class TestCluster {
     return this.api<NodeCounters>(`/apis/podwire.dev/v1/nodes/${node}/counters`);
   }
 
+  /** What a cluster in the background has said. */
+  log(): string {
+    return readFileSync(join(this.directory, 'log'), 'utf8');
+  }
+
   state(): ProcessState {
     return JSON.parse(readFileSync(join(this.directory, 'state.json'), 'utf8')) as ProcessState;
   }

@@ -87,6 +87,17 @@ describeUnless(lacks, 'exec', () => {
       expect({ code, stdout }).toEqual({ code: 42, stdout: 'ready\ntold\n' });
     });
 
+    test('a signal that comes as early as the command’s first word leaves no command behind', async () => {
+      // Many at once, so that podwire gets its turn late.
+      const rounds = Array.from({ length: 32 }, async () => {
+        const running = cluster.startExec('c', ['sh', '-c', 'echo ready; exec sleep 4246']);
+        running.child.stdout!.once('data', () => running.child.kill('SIGTERM'));
+        return (await running.result).code;
+      });
+      expect(new Set(await Promise.all(rounds))).toEqual(new Set([143]));
+      expect(cluster.processes().filter(({ words }) => words.includes('4246'))).toEqual([]);
+    });
+
     test.each([
       ['SIGTERM', 143],
       ['SIGINT', 130],

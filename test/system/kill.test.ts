@@ -83,6 +83,21 @@ describeUnless(lacks, 'down', () => {
     });
   }
 
+  test('ends a cluster while somebody has stopped an exec (Ctrl-Z)', async () => {
+    await withCluster(async (cluster) => {
+      const program = cluster.startExec('a', ['sh', '-c', 'echo ready; exec sleep 5000']);
+      await program.says(/ready/);
+      const job = cluster.processes().filter(({ words }) => words.join(' ').includes('sleep 5000'));
+      expect(job.length).toBeGreaterThanOrEqual(3); // podwire, nsenter and the command, as the terminal stops them
+      for (const { pid } of job) kill(pid, 'SIGSTOP');
+      const { code, stderr } = await cluster.down();
+      expect({ code, stderr }).toEqual({ code: 0, stderr: `cluster "${cluster.name}" has ended\n` });
+      program.child.kill('SIGCONT');
+      expect((await program.result).code).toBe(137);
+      await cluster.gone(GONE_MS);
+    });
+  });
+
   test('ends a cluster of which everything is stopped, programs in pods too', async () => {
     await withCluster(async (cluster) => {
       const program = cluster.startExec('a', ['sh', '-c', 'echo ready; exec sleep 5000']);
@@ -162,6 +177,7 @@ describeUnless(lacks, 'interrupted while starting', () => {
           await up.result;
           await cluster.gone(GONE_MS);
           expect((await cluster.run(['get', 'nodes', '--name', cluster.name])).stderr).toMatch(/no cluster named/);
+          expect(cluster.leftBehind()).toEqual([]);
         }
       } finally {
         await cluster.close();

@@ -1,12 +1,11 @@
 /** A node that dies is a machine that failed: its pods see silence, and it comes back. A bug shows itself. */
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { kill, report, TestCluster, testCluster, until } from '../support/cluster.ts';
 import { missing } from '../support/requires.ts';
 import { Flow } from './flow.ts';
-import { describeUnless } from './skipping.ts';
+import { describeUnless, testUnless } from './skipping.ts';
 import { addresses, type Listed, twoNodes } from './worlds.ts';
 
 const lacks = missing('linux', 'built', 'tun', 'vessel', 'program:nsenter');
@@ -82,6 +81,27 @@ describeUnless(lacksPing, 'a node that fails', () => {
     await pingable('a', addresses.b.v4);
   });
 
+  testUnless(
+    missing('program:ip'),
+    'a pod that has broken its own interface harms no other when its node restarts',
+    async () => {
+      const cluster = new TestCluster();
+      try {
+        await cluster.up(twoNodes());
+        const broken = 'ip link set eth0 down; ip link set eth0 name was0; ip link add eth0 type veth peer name peer0';
+        expect((await cluster.exec('a', ['sh', '-ec', broken])).stderr).toBe('');
+        const { pid } = cluster.process('node', 'n1');
+        kill(pid, 'SIGKILL');
+        await until(() => cluster.processes().some(({ words, pid: p }) => words.includes('n1') && p !== pid), READY_MS);
+        await until(async () => (await nodeStatus(cluster, 'n1')) === 'True', READY_MS);
+        const ping = await cluster.exec('c', ['ping', '-c', '3', '-i', '0.2', '-W', '2', addresses.b.v4]);
+        expect(ping.code, ping.stdout).toBe(0);
+      } finally {
+        await cluster.close();
+      }
+    },
+  );
+
   test('both nodes at once: the connection between them goes on', async () => {
     const flow = await Flow.open(cluster, 6004);
     const pids = ['n1', 'n2'].map((name) => cluster.process('node', name).pid);
@@ -156,20 +176,19 @@ describeUnless(lacks, 'a bug in podwire', () => {
 
   /** A process as it knows itself, inside the vessel. */
   const innerPid = (pid: number) => /^NSpid:.*\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1];
-  const log = () => readFileSync(join(cluster.home, `${cluster.name}.log`), 'utf8');
 
   for (const [place, prefix] of [
     ['control thread', 'throw-'],
     ['dataplane thread', 'throw-in-loop-'],
   ] as const) {
     test(`in a node’s ${place} shows its stack, and the node comes back`, async () => {
-      const before = log().length;
+      const before = cluster.log().length;
       const flow = await Flow.open(cluster, prefix.length + 6100);
       const { pid } = cluster.process('node', 'n1');
       cluster.write(`${prefix}${innerPid(pid)}`, '');
       await until(() => cluster.processes().some(({ words, pid: p }) => words.includes('n1') && p !== pid), READY_MS);
       await until(async () => (await nodeStatus(cluster, 'n1')) === 'True', READY_MS);
-      const said = log().slice(before);
+      const said = cluster.log().slice(before);
       expect(said).toMatch(/Error: planted bug\n\s+at .*plantedBug/);
       expect(said).toMatch(/node n1 ended \(exit code \d+\); restarting/);
       await flow.goesOn();
@@ -177,11 +196,13 @@ describeUnless(lacks, 'a bug in podwire', () => {
     });
   }
 
-  test('in the cluster process shows its stack, and the cluster ends', async () => {
+  test('in the cluster process ends the cluster, and the next command shows the stack', async () => {
     cluster.write(`throw-${innerPid(cluster.process('cluster').pid)}`, '');
     await cluster.gone(GONE_MS);
-    expect(log()).toMatch(/Error: planted bug\n\s+at .*plantedBug/);
-    expect(log()).toMatch(/cluster ".*" ended by itself/);
+    const { stderr } = await cluster.run(['get', 'nodes', '--name', cluster.name]);
+    expect(stderr).toMatch(/^cluster ".*" had died; the end of its log:\n/);
+    expect(stderr).toMatch(/Error: planted bug\n\s+at .*plantedBug/);
+    expect(stderr).toMatch(/cluster ".*" ended by itself/);
     expect(existsSync(cluster.directory)).toBe(false);
   });
 });

@@ -2,7 +2,7 @@
  * Machines that do not allow what a cluster needs, and input that makes no sense: one clear sentence with a remedy,
  * exit code 2, no stack, nothing left behind. And users without rights, for whom everything must work.
  */
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -212,13 +212,12 @@ describeUnless(lacks, 'a name that is taken', () => {
   }
 
   test('up -d: the log of the first is still its own', async () => {
-    const log = () => readFileSync(join(cluster.home, `${cluster.name}.log`), 'utf8');
     kill(cluster.process('node', 'n1').pid, 'SIGKILL');
-    await until(() => log().includes('node n1 ended (SIGKILL)'), 5000);
-    const before = log();
+    await until(() => cluster.log().includes('node n1 ended (SIGKILL)'), 5000);
+    const before = cluster.log();
     const file = cluster.write('other.yaml', twoNodes());
     expect((await cluster.run(['up', file, '-d', '--name', cluster.name])).code).toBe(2);
-    expect(log()).toBe(before);
+    expect(cluster.log()).toBe(before);
   });
 
   test('two at once under one name: one starts, the other is told', async () => {
@@ -289,16 +288,30 @@ spec:
     ['conntrack', ['list']],
     ['up', []],
   ])('%s: a name that leads out of the run directory is refused before it is a path', async (command, rest) => {
-    const victim = join(cluster.home, 'victim.yaml');
+    const victim = join(cluster.home, 'names.yaml', 'victim');
     mkdirSync(victim, { recursive: true });
     const dead = { name: 'victim', host: { pid: 1, startTime: '0' } };
     writeFileSync(join(victim, 'state.json'), JSON.stringify(dead));
-    const env = { PODWIRE_HOME: join(cluster.home, 'own.yaml') };
-    const result = await cluster.run([command, '--name', '../victim.yaml', ...rest], { env });
+    const env = { PODWIRE_HOME: join(cluster.home, 'names.yaml', 'own') };
+    const result = await cluster.run([command, '--name', '../victim', ...rest], { env });
     expect(result.code).toBe(command === 'exec' ? 125 : 2);
-    expect(result.stderr).toMatch(/--name: found "\.\.\/victim\.yaml", expected/);
+    expect(result.stderr).toMatch(/--name: found "\.\.\/victim", expected/);
     expect(existsSync(join(victim, 'state.json'))).toBe(true);
   });
+
+  test('input without an end is refused before it fills the memory', async () => {
+    const { code, stderr } = await cluster.run(['up', '/dev/zero'], { timeoutMs: 20_000 });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/^\/dev\/zero: .*\n$/) });
+  });
+
+  test.each([['help'], ['doctor'], ['up', '--help'], ['upp']])(
+    '%s: nobody reads the answer: no stack',
+    async (...words) => {
+      const command = [process.execPath, PODWIRE, ...words];
+      const { stderr } = await cluster.start(['sh', '-c', '"$@" | :', 'sh', ...command]).result;
+      expect(stderr).not.toMatch(/^\s+at |EPIPE/m);
+    },
+  );
 
   test('a directory that has gone away under us is no bug of ours', async () => {
     await cluster.up(twoNodes());
