@@ -44,6 +44,7 @@ export class ApiClient {
   }
 
   #explain(error: NodeJS.ErrnoException): Error {
+    if (error.code === 'EACCES') return new Refusal(`cluster "${this.#cluster}" belongs to another user`);
     if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
       return new Refusal(`no cluster named "${this.#cluster}" is running; start one: podwire up PATH`);
     }

@@ -1,3 +1,4 @@
+import { entrancesOf } from '../vessel/entrances.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import {
   type ClusterState,
@@ -50,7 +51,9 @@ async function end(name: string): Promise<void> {
   signal(state.host, 'SIGTERM');
   if (!(await gone(state, ORDERLY_MS))) {
     // The host process is stopped or stuck. Pid 1 of the vessel takes everything inside with it.
+    const entrances = state.vessel !== undefined && isAlive(state.vessel) ? entrancesOf(state.vessel.pid) : [];
     if (state.vessel !== undefined) signal(state.vessel, 'SIGKILL');
+    for (const pid of entrances) process.kill(pid, 'SIGKILL');
     signal(state.host, 'SIGKILL');
     if (!(await gone(state, KILLED_MS)))
       throw new Refusal(`cluster "${name}" does not end; processes are stuck in the kernel`);

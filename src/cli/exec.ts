@@ -77,13 +77,15 @@ function entering(state: ClusterState, vesselPid: number, entrance: Entrance): s
     `--net=${root}${entrance.network}`,
     `--mount=${root}${entrance.mounts}`,
     `--uts=${root}${entrance.names}`,
-    `--wdns=${process.cwd()}`,
+    `--wdns=${workingDirectory()}`,
   ];
 }
 
 function start(words: readonly string[], stdio: ('inherit' | 'ignore' | number)[]): ChildProcess {
-  const child = spawn('nsenter', words, { stdio });
-  for (const signal of FORWARDED) process.on(signal, () => forward(child.pid, signal));
+  let child: ChildProcess | undefined;
+  // Before there is a command: a signal that comes while it is being started must not leave it behind.
+  for (const signal of FORWARDED) process.on(signal, () => void forward(child, signal));
+  child = spawn('nsenter', words, { stdio });
   return child;
 }
 
@@ -94,17 +96,29 @@ function ended(child: ChildProcess): Promise<number> {
   });
 }
 
-/**
- * `nsenter` forks to enter a PID namespace and does not pass signals on. From a terminal the kernel sends Ctrl-C to
- * the whole foreground group itself; then this one more does no harm.
- */
-function forward(nsenter: number | undefined, signal: NodeJS.Signals): void {
-  if (nsenter === undefined) return;
+/** `nsenter` forks to enter a PID namespace and passes no signal on; it may not have forked yet. */
+async function forward(nsenter: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+  // From a terminal the kernel has sent Ctrl-C to the whole foreground group.
+  if (nsenter?.pid === undefined || (process.stdin.isTTY === true && signal === 'SIGINT')) return;
+  while (nsenter.exitCode === null && nsenter.signalCode === null) {
+    try {
+      const children = readFileSync(`/proc/${nsenter.pid}/task/${nsenter.pid}/children`, 'utf8').trim();
+      if (children !== '') {
+        process.kill(Number(children.split(' ')[0]), signal);
+        return;
+      }
+    } catch {
+      return; // ended meanwhile
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** The command begins where we are, or at the root when that directory is gone. */
+function workingDirectory(): string {
   try {
-    const children = readFileSync(`/proc/${nsenter}/task/${nsenter}/children`, 'utf8').trim();
-    const target = children === '' ? nsenter : Number(children.split(' ')[0]);
-    if (!(process.stdin.isTTY === true && signal === 'SIGINT')) process.kill(target, signal);
+    return process.cwd();
   } catch {
-    // ended meanwhile
+    return '/';
   }
 }

@@ -5,6 +5,15 @@ import { UsageError } from './arguments.ts';
 /** Entry of the command line: finds the command, and turns what it throws into words and an exit code. */
 import { commands, overview } from './commands.ts';
 
+// Whoever reads us has had enough, as in `podwire get pods | head`.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    if (stream === process.stdout) process.stderr.write(`podwire: ${error.message}\n`);
+    process.exit(1);
+  });
+}
+
 /** 0 ok, 1 an expectation or a node failed, 2 wrong usage or input; a command's own codes pass through. */
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readManifests } from '../cluster/manifests.ts';
@@ -8,7 +9,7 @@ import { formatProblem } from '../cluster/source.ts';
 import { planTopology, type Topology } from '../cluster/topology.ts';
 import { ClusterHost, type Status } from '../vessel/host.ts';
 import { firstObstacle } from '../vessel/machine.ts';
-import { prepareHome, removeDirectory } from '../vessel/run-directory.ts';
+import { prepareHome, removeDirectory, socketPath } from '../vessel/run-directory.ts';
 import { readArguments, readCount, UsageError } from './arguments.ts';
 import { readManifestPath } from './manifest-paths.ts';
 
@@ -69,14 +70,18 @@ interface Order {
 async function hold({ topology, logFile }: Order): Promise<number> {
   const say = (text: string) => process.stderr.write(text);
   const background = logFile !== undefined;
-  const host = await ClusterHost.start({
-    topology,
-    logFile,
-    onStatus: background ? (status) => process.send?.(status) : (status) => say(formatStatus(status, topology)),
+  // Whoever asked for it was interrupted: nobody waits for this cluster any more.
+  const abandoned = () => process.exit(1);
+  if (background) process.once('disconnect', abandoned);
+  const onStatus = background
+    ? (status: Status) => void process.send?.(status)
+    : (status: Status) => say(formatStatus(status, topology));
+  const host = await ClusterHost.start({ topology, logFile, onStatus }).finally(() => {
+    process.off('disconnect', abandoned);
+    if (background) process.disconnect?.(); // an open channel would keep this process, whatever has become of it
   });
   const ask = () => void host.stop();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ask);
-  if (background) process.disconnect?.();
   const { wanted, how } = await host.ended();
   if (!wanted) say(`cluster "${host.name}" ended by itself (${how})\n`);
   // The log of a background cluster that failed is for the next command to show.
@@ -97,6 +102,7 @@ function orderFromParent(): Promise<Order> {
 
 /** Starts a host process in the background, hands it the plan and waits for its word. */
 async function detach(topology: Topology): Promise<number> {
+  socketPath(topology.name); // refuses what is too long, before anything is made
   const logFile = join(prepareHome(), `.log-${randomBytes(6).toString('hex')}`);
   const log = openSync(logFile, 'wx', 0o600);
   const main = fileURLToPath(new URL('./main.js', import.meta.url));
@@ -105,6 +111,12 @@ async function detach(topology: Topology): Promise<number> {
     stdio: ['ignore', log, log, 'ipc'],
   });
   closeSync(log);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      rmSync(logFile, { force: true });
+      process.exit(128 + constants.signals[signal]); // the other half learns it from the channel between us
+    });
+  }
   child.send({ topology, logFile } satisfies Order);
   return await new Promise((resolve) => {
     child.on('message', (status: Status) => {

@@ -27,12 +27,19 @@ function progress(step: string): void {
 /** System calls that fail for lack of something the user can give are no bugs. */
 function describe(error: unknown): { message: string; refusal: boolean } {
   if (error instanceof Refusal) return { message: error.message, refusal: true };
-  if (error instanceof SystemCallError) return { message: `${error.message}${remedyFor(error)}`, refusal: true };
+  if (error instanceof SystemCallError || isExhausted(error)) {
+    return { message: `${error.message}${remedyFor(error)}`, refusal: true };
+  }
   return { message: error instanceof Error ? (error.stack ?? error.message) : String(error), refusal: false };
 }
 
-function remedyFor(error: SystemCallError): string {
-  if (error.code === 'ENOSPC' && error.call.startsWith('unshare')) {
+/** Node's own file functions run out of descriptors too. */
+function isExhausted(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && ['EMFILE', 'ENFILE'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+function remedyFor(error: { readonly code: string; readonly call?: string }): string {
+  if (error.code === 'ENOSPC' && error.call?.startsWith('unshare') === true) {
     return '; raise the limit: sudo sysctl user.max_net_namespaces=15000';
   }
   if (error.code === 'EMFILE') return '; raise the limit of open files: ulimit -n 65536';

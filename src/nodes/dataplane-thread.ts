@@ -90,6 +90,7 @@ function reply(message: FromNode): void {
  * it is: an update that tells everything may come at any time.
  */
 function apply(update: CompiledUpdate): void {
+  const problems: string[] = [];
   if (update.host !== undefined && host === undefined) {
     host = attach(update.host, way(Way.Host, 0));
     dataplane.host = host;
@@ -97,7 +98,13 @@ function apply(update: CompiledUpdate): void {
   }
   for (const pod of update.addPods) {
     if (pods.has(pod.index)) continue;
-    const attached = attach(pod, way(Way.Pod, pod.index));
+    let attached: TapPort;
+    try {
+      attached = attach(pod, way(Way.Pod, pod.index));
+    } catch (error) {
+      problems.push(`${pod.addresses.join(', ')}: ${error instanceof Error ? error.message : String(error)}`);
+      continue; // one pod that has broken its interface is no reason to leave the others alone
+    }
     dataplane.pods[pod.index] = attached;
     pods.set(pod.index, attached);
     loop.addPod(pod.index, attached);
@@ -112,6 +119,7 @@ function apply(update: CompiledUpdate): void {
     const removed = loop.removePod(index);
     if (removed !== undefined) close(removed.fd);
   }
+  if (problems.length > 0) throw new Error(problems.join('; '));
 }
 
 /** Attaches to a TAP that already exists in its namespace. */

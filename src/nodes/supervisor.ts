@@ -115,6 +115,7 @@ export class NodeSupervisor {
       case 'failed':
         this.#host.log(`node ${this.#host.settings.name}: update ${message.version}: ${message.message}`);
         this.#settle(message.version, new Error(`node ${this.#host.settings.name}: ${message.message}`));
+        this.#host.onReady(true); // what could be applied is in force
         return;
       case 'answer':
         this.#questions.get(message.id)?.resolve(message.body);

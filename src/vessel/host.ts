@@ -4,6 +4,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Topology } from '../cluster/topology.ts';
+import { entrancesOf } from './entrances.ts';
 import { explainVesselFailure } from './machine.ts';
 import { Refusal } from './refusal.ts';
 import { claimDirectory, identify, isAlive, logPath, removeDirectory, writeState } from './run-directory.ts';
@@ -71,8 +72,10 @@ export class ClusterHost {
     this.#stopping = true;
     const pidOne = this.#vessel.pidOne();
     // SIGKILL for pid 1: the kernel ends all of the vessel at once, also what is stopped or stuck.
+    const entrances = pidOne === undefined ? [] : entrancesOf(pidOne.pid);
     if (pidOne !== undefined) kill(pidOne.pid);
-    else this.#vessel.process.kill('SIGKILL');
+    for (const pid of entrances) kill(pid);
+    this.#vessel.process.kill('SIGKILL');
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise((resolve) => {
       timer = setTimeout(resolve, END_TIMEOUT_MS);
@@ -88,7 +91,7 @@ export class ClusterHost {
       lines.on('line', (line) => {
         const status = JSON.parse(line) as Status;
         if (status.type === 'failed') {
-          reject(status.refusal ? new Refusal(status.message) : new Error(status.message));
+          reject(status.refusal ? new Refusal(status.message) : Object.assign(new Error(), { stack: status.message }));
           return;
         }
         if (status.type === 'progress' && status.step === 'vessel') this.#writeState();

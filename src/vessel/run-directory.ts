@@ -19,6 +19,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { shown } from '../cluster/field.ts';
+import { dnsLabel } from '../cluster/text-rule.ts';
 import { Refusal } from './refusal.ts';
 
 /** sun_path of struct sockaddr_un, with its closing zero. */
@@ -55,15 +57,20 @@ function homeDirectory(): string {
 export function prepareHome(): string {
   const home = homeDirectory();
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  const { uid } = lstatSync(home);
-  if (uid !== (process.getuid?.() ?? uid)) {
-    throw new Refusal(`${home} belongs to another user; set PODWIRE_HOME to a directory of your own`);
-  }
+  refuseForeignHome(home);
   chmodSync(home, 0o700);
   return home;
 }
 
+function refuseForeignHome(home: string): void {
+  const { uid } = lstatSync(home);
+  if (uid === (process.getuid?.() ?? uid)) return;
+  throw new Refusal(`${home} belongs to another user; set PODWIRE_HOME to a directory of your own`);
+}
+
+/** The one place where a name becomes a path. */
 function clusterDirectory(name: string): string {
+  if (!dnsLabel.holds(name)) throw new Refusal(`--name: found ${shown(name)}, expected ${dnsLabel.expected}`);
   return join(homeDirectory(), name);
 }
 
@@ -84,47 +91,76 @@ export function logPath(name: string): string {
 
 /** Takes a cluster's name; refuses when a living cluster has it. */
 export function claimDirectory(name: string): string {
+  socketPath(name); // refuses what is too long, before anything is made
   prepareHome();
-  socketPath(name);
   const directory = clusterDirectory(name);
   for (;;) {
+    // Made aside and moved into place with its state inside: nobody sees a directory that belongs to no one.
+    const claim = unusedPath();
+    mkdirSync(claim, { mode: 0o700 });
+    writeStateIn(claim, { name, host: identify(process.pid)! });
     try {
-      mkdirSync(directory, { mode: 0o700 });
-      writeState(name, { name, host: identify(process.pid)! });
+      renameSync(claim, directory);
       return directory;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     }
+    rmSync(claim, { recursive: true, force: true });
     const state = readState(name);
     if (state !== undefined && isAlive(state.host)) {
       throw new Refusal(
         `a cluster named "${name}" is running (host process ${state.host.pid}); choose another with --name, or end it: podwire down --name ${name}`,
       );
     }
-    removeDirectory(name);
+    removeDirectory(name, isDead);
   }
 }
 
+/** A name in the home directory that no cluster has; what dies under it, the next command removes. */
+function unusedPath(): string {
+  return join(homeDirectory(), `.gone-${randomBytes(6).toString('hex')}`);
+}
+
+function isDead(state: ClusterState | undefined): boolean {
+  return state === undefined || !isAlive(state.host);
+}
+
 export function writeState(name: string, state: ClusterState): void {
-  const path = join(clusterDirectory(name), 'state.json');
+  writeStateIn(clusterDirectory(name), state);
+}
+
+function writeStateIn(directory: string, state: ClusterState): void {
+  const path = join(directory, 'state.json');
   writeFileSync(`${path}.new`, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
   renameSync(`${path}.new`, path); // a reader sees the old or the new, never half
 }
 
 export function readState(name: string): ClusterState | undefined {
+  return readStateIn(clusterDirectory(name));
+}
+
+function readStateIn(directory: string): ClusterState | undefined {
   try {
-    return JSON.parse(readFileSync(join(clusterDirectory(name), 'state.json'), 'utf8')) as ClusterState;
+    return JSON.parse(readFileSync(join(directory, 'state.json'), 'utf8')) as ClusterState;
   } catch {
     return undefined;
   }
 }
 
 /** Away with it in one step, so that nobody meets a half-removed directory under the name. */
-export function removeDirectory(name: string): void {
+export function removeDirectory(
+  name: string,
+  condition: (state: ClusterState | undefined) => boolean = () => true,
+): void {
   const directory = clusterDirectory(name);
-  const doomed = join(homeDirectory(), `.gone-${randomBytes(6).toString('hex')}`);
+  const doomed = unusedPath();
   try {
     renameSync(directory, doomed);
+    // Looked at again where nobody can exchange it: somebody may have taken the name since.
+    if (!condition(readStateIn(doomed))) {
+      renameSync(doomed, directory);
+      return;
+    }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw error;
@@ -132,22 +168,34 @@ export function removeDirectory(name: string): void {
   rmSync(doomed, { recursive: true, force: true });
 }
 
+/** What a process that was killed while it removed a directory has left of it. */
+function removeDoomed(): void {
+  const home = homeDirectory();
+  if (!existsSync(home)) return;
+  refuseForeignHome(home);
+  for (const entry of readdirSync(home)) {
+    if (entry.startsWith('.gone-')) rmSync(join(home, entry), { recursive: true, force: true });
+  }
+}
+
 /** Names of clusters that have a directory, dead ones included. */
 export function clusterNames(): string[] {
   const home = homeDirectory();
   if (!existsSync(home)) return [];
-  return readdirSync(home).filter((entry) => !entry.startsWith('.') && existsSync(join(home, entry, 'state.json')));
+  refuseForeignHome(home);
+  return readdirSync(home).filter((entry) => dnsLabel.holds(entry) && existsSync(join(home, entry, 'state.json')));
 }
 
 /** Removes the directories of clusters whose host process has died; says which, with the end of their logs. */
 export function sweepDeadClusters(say: (text: string) => void): string[] {
+  removeDoomed();
   const dead = clusterNames().filter((name) => {
     const state = readState(name);
     return state !== undefined && !isAlive(state.host);
   });
   for (const name of dead) {
     say(`cluster "${name}" had died${lastWords(name)}\n`);
-    removeDirectory(name);
+    removeDirectory(name, isDead);
   }
   return dead;
 }

@@ -16,6 +16,8 @@ import { identify, type ProcessIdentity } from './run-directory.ts';
 /** Descriptor of the lifeline pipe and of the status pipe inside the vessel. */
 const LIFELINE = 3;
 const STATUS = 4;
+/** Where the processes inside write what people shall read; 2 is for `unshare` alone, whose words become a refusal. */
+const WORDS = 5;
 
 /**
  * Pid 1. It is a shell because it must be small and reap orphans: while it waits, it collects every process that ends
@@ -24,6 +26,7 @@ const STATUS = 4;
  * The watcher's `read` returns when the host process, the only holder of the other end, is gone.
  */
 const REAPER = `
+exec 2>&${WORDS} ${WORDS}>&-
 trap 'exit 143' TERM
 trap '' INT HUP
 (read -r _ <&${LIFELINE}; kill -TERM 1) &
@@ -43,10 +46,10 @@ export interface Vessel {
 /** Arguments of `unshare` for this user. */
 export function unshareArguments(userNamespace: boolean): string[] {
   const user = userNamespace ? ['--user', '--map-root-user'] : [];
-  return [...user, '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  return [...user, '--net', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc'];
 }
 
-/** Starts the cluster process for the cluster in `directory`. stderr is inherited. */
+/** Starts the cluster process for the cluster in `directory`. What is inside has our stderr; `unshare` has not. */
 export function startVessel(directory: string): Vessel {
   const userNamespace = process.getuid?.() !== 0;
   const cluster = fileURLToPath(new URL('../cluster/main.js', import.meta.url));
@@ -56,9 +59,10 @@ export function startVessel(directory: string): Vessel {
     {
       // A group of its own: Ctrl-C is for the host process alone.
       detached: true,
-      stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe'],
+      stdio: ['ignore', 'inherit', 'pipe', 'pipe', 'pipe', 2],
     },
   );
+  child.stderr?.resume();
   return {
     process: child,
     status: child.stdio[STATUS] as Readable,
