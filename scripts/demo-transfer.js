@@ -1,11 +1,10 @@
-/** Sends a file's worth of random bytes over TCP and compares hashes: `serve`, or `send ADDRESS`. */
+/** Sends a file's worth of random bytes over TCP and compares hashes: `serve`, or `send ADDRESS [MEGABYTES]`. */
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
 const PORT = 7000;
 const CHUNK = randomBytes(1 << 20);
-const CHUNKS = 256;
 
 async function serve() {
   const server = createServer({ allowHalfOpen: true });
@@ -18,11 +17,11 @@ async function serve() {
   server.close();
 }
 
-async function send(address) {
+async function send(address, megabytes) {
   const socket = await connected(address);
   const hash = createHash('sha256');
   const start = performance.now();
-  for (let i = 0; i < CHUNKS; i++) {
+  for (let i = 0; i < megabytes; i++) {
     CHUNK.writeUInt32LE(i);
     const chunk = Buffer.from(CHUNK);
     hash.update(chunk);
@@ -37,7 +36,7 @@ async function send(address) {
   const seconds = (performance.now() - start) / 1000;
   const sent = hash.digest('hex');
   if (answer !== sent) throw new Error(`hashes differ: sent ${sent}, received ${answer}`);
-  console.log(`256 MB in ${seconds.toFixed(1)} s, SHA-256 equal on both sides: ${sent.slice(0, 16)}…`);
+  console.log(`${megabytes} MB in ${seconds.toFixed(1)} s, SHA-256 equal on both sides: ${sent.slice(0, 16)}…`);
 }
 
 /** The other side may need a moment to listen. */
@@ -54,4 +53,4 @@ async function connected(address) {
   }
 }
 
-await (process.argv[2] === 'serve' ? serve() : send(process.argv[3]));
+await (process.argv[2] === 'serve' ? serve() : send(process.argv[3], Number(process.argv[4] ?? 256)));
