@@ -76,12 +76,18 @@ async function hold({ topology, logFile }: Order): Promise<number> {
   const onStatus = background
     ? (status: Status) => void process.send?.(status)
     : (status: Status) => say(formatStatus(status, topology));
-  const host = await ClusterHost.start({ topology, logFile, onStatus }).finally(() => {
+  let host: ClusterHost | undefined;
+  // Set before anybody is told that the cluster is ready: a signal that comes with the news must end it in order.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => (host === undefined ? process.exit(128 + constants.signals[signal]) : void host.stop()));
+  }
+  try {
+    host = await ClusterHost.start({ topology, logFile, onStatus });
+    onStatus({ type: 'ready', elapsedMs: performance.now() });
+  } finally {
     process.off('disconnect', abandoned);
     if (background) process.disconnect?.(); // an open channel would keep this process, whatever has become of it
-  });
-  const ask = () => void host.stop();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ask);
+  }
   const { wanted, how } = await host.ended();
   if (!wanted) say(`cluster "${host.name}" ended by itself (${how})\n`);
   // The log of a background cluster that failed is for the next command to show.

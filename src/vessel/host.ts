@@ -20,6 +20,7 @@ export interface HostOptions {
   readonly topology: Topology;
   /** Output of this process, when it has no terminal: kept in the run directory from the moment all is ready. */
   readonly logFile: string | undefined;
+  /** Steps on the way; that all is ready, the promise tells. */
   readonly onStatus: (status: Status) => void;
 }
 
@@ -50,10 +51,8 @@ export class ClusterHost {
         vessel.process.on('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
       });
       const host = new ClusterHost(name, vessel, ended);
-      await host.#untilReady((status) => {
-        if (status.type === 'ready' && options.logFile !== undefined) renameSync(options.logFile, logPath(name));
-        options.onStatus(status);
-      });
+      await host.#untilReady(options.onStatus);
+      if (options.logFile !== undefined) renameSync(options.logFile, logPath(name));
       return host;
     } catch (error) {
       removeDirectory(name);
@@ -95,8 +94,8 @@ export class ClusterHost {
           return;
         }
         if (status.type === 'progress' && status.step === 'vessel') this.#writeState();
-        onStatus(status);
         if (status.type === 'ready') resolve();
+        else onStatus(status);
       });
     });
     let inside = false;

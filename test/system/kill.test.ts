@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { kill, PODWIRE, report, TestCluster, testCluster, until } from '../support/cluster.ts';
+import { kill, PODWIRE, type Running, report, TestCluster, testCluster, until } from '../support/cluster.ts';
 import { missing } from '../support/requires.ts';
 import { describeUnless, testUnless } from './skipping.ts';
 import { Terminal } from './terminal.ts';
@@ -63,6 +63,16 @@ describeUnless(lacks, 'a cluster ends whole', () => {
   }
 });
 
+/** A program in a pod, stopped with all that belongs to it, as Ctrl-Z does: podwire, nsenter and the program. */
+async function stoppedExec(cluster: TestCluster): Promise<Running> {
+  const program = cluster.startExec('a', ['sh', '-c', 'echo ready; exec sleep 5000']);
+  await program.says(/ready/);
+  const job = cluster.processes().filter(({ words }) => words.join(' ').includes('sleep 5000'));
+  expect(job.length).toBeGreaterThanOrEqual(3);
+  for (const { pid } of job) kill(pid, 'SIGSTOP');
+  return program;
+}
+
 describeUnless(lacks, 'down', () => {
   for (const [kind, word] of [
     ['host', undefined],
@@ -85,11 +95,7 @@ describeUnless(lacks, 'down', () => {
 
   test('ends a cluster while somebody has stopped an exec (Ctrl-Z)', async () => {
     await withCluster(async (cluster) => {
-      const program = cluster.startExec('a', ['sh', '-c', 'echo ready; exec sleep 5000']);
-      await program.says(/ready/);
-      const job = cluster.processes().filter(({ words }) => words.join(' ').includes('sleep 5000'));
-      expect(job.length).toBeGreaterThanOrEqual(3); // podwire, nsenter and the command, as the terminal stops them
-      for (const { pid } of job) kill(pid, 'SIGSTOP');
+      const program = await stoppedExec(cluster);
       const { code, stderr } = await cluster.down();
       expect({ code, stderr }).toEqual({ code: 0, stderr: `cluster "${cluster.name}" has ended\n` });
       program.child.kill('SIGCONT');
@@ -138,6 +144,18 @@ describeUnless(lacks, 'up in the foreground', () => {
       expect(cluster.leftBehind()).toEqual([]);
     });
   }
+
+  test('SIGTERM ends it also while somebody has stopped an exec (Ctrl-Z)', async () => {
+    const up = cluster.podwire(words);
+    await until(() => up.stderr.includes('is ready'), 20_000);
+    const program = await stoppedExec(cluster);
+    up.child.kill('SIGTERM');
+    expect((await up.result).code).toBe(0);
+    expect(cluster.processes().map(({ pid }) => pid)).toEqual([program.child.pid]);
+    program.child.kill('SIGCONT');
+    expect((await program.result).code).toBe(137);
+    expect(cluster.leftBehind()).toEqual([]);
+  });
 
   testUnless(lacksTmux, 'Ctrl-C ends it in order: exit code 0, nothing left', async () => {
     const command = [process.execPath, PODWIRE, ...words];

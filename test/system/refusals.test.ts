@@ -2,6 +2,7 @@
  * Machines that do not allow what a cluster needs, and input that makes no sense: one clear sentence with a remedy,
  * exit code 2, no stack, nothing left behind. And users without rights, for whom everything must work.
  */
+import { spawnSync } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,19 +17,27 @@ import {
   testCluster,
   until,
 } from '../support/cluster.ts';
-import { missing, type Need } from '../support/requires.ts';
+import { missing } from '../support/requires.ts';
 import { describeUnless, testUnless } from './skipping.ts';
 import { clusterManifest, twoNodes } from './worlds.ts';
 
 const lacksBuild = missing('linux', 'built', 'vessel');
 const lacks = lacksBuild ?? missing('tun', 'program:nsenter');
-const lacksRoot = lacksBuild ?? missing('root', 'program:setpriv');
 
 /** Nobody: a user without any right, whom every Linux has. */
 const NOBODY = 65_534;
 /** Beyond what fits into a socket's path. */
 const LONG_HOME = join(tmpdir(), `pw${process.pid}`.padEnd(110, '-long'));
 const AS_NOBODY = ['setpriv', '--reuid', String(NOBODY), '--regid', String(NOBODY), '--clear-groups', '--'];
+
+const lacksRoot = lacksBuild ?? missing('root', 'program:setpriv') ?? hiddenFromNobody();
+
+/** A checkout, or a Node, in a home directory that is closed to others. */
+function hiddenFromNobody(): string | undefined {
+  const [program, ...rest] = [...AS_NOBODY, process.execPath, PODWIRE, 'help'];
+  const readable = spawnSync(program!, rest, { stdio: 'ignore' }).status === 0;
+  return readable || process.env['CI'] === 'true' ? undefined : 'a checkout that others may read';
+}
 
 function inShell(script: string): string[] {
   return ['sh', '-ec', `${script}\nexec "$@"`, 'sh'];
@@ -78,7 +87,7 @@ const WITHOUT_USER_NAMESPACES = [
 
 interface Machine extends Refused {
   readonly what: string;
-  readonly lacks: Need | undefined;
+  readonly lacks: string | undefined;
   readonly manifest?: string;
   readonly options: CommandOptions;
   /** Give the run directory to nobody first. */

@@ -1,16 +1,15 @@
 import { describe, test } from 'vitest';
-import type { Need } from '../support/requires.ts';
 
 /** `describe`, skipped where something is missing: then the name says what. */
-export function describeUnless(lacks: Need | undefined, name: string, body: () => void): void {
+export function describeUnless(lacks: string | undefined, name: string, body: () => void): void {
   describe.skipIf(lacks)(withReason(name, lacks), body);
 }
 
 /** `test`, likewise. */
-export function testUnless(lacks: Need | undefined, name: string, body: () => Promise<void>): void {
+export function testUnless(lacks: string | undefined, name: string, body: () => Promise<void>): void {
   test.skipIf(lacks)(withReason(name, lacks), body);
 }
 
-function withReason(name: string, lacks: Need | undefined): string {
+function withReason(name: string, lacks: string | undefined): string {
   return lacks === undefined ? name : `${name} (skipped: ${lacks})`;
 }
