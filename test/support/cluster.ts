@@ -146,17 +146,25 @@ export interface NodeCounters {
 }
 
 export class TestCluster {
-  /** PODWIRE_HOME: short, because a socket's path may not be long. */
-  readonly home: string;
-  readonly name: string;
-  readonly env: NodeJS.ProcessEnv;
+  #home: string | undefined;
   readonly #started = new Set<Running>();
 
-  constructor(env: NodeJS.ProcessEnv = {}) {
-    this.home = realpathSync(mkdtempSync(join(tmpdir(), 'pw')));
-    this.name = `t${this.home.slice(-6).toLowerCase()}`;
+  /**
+   * PODWIRE_HOME: short, because a socket's path may not be long. Made when it is first asked for: vitest calls no hook
+   * of a describe whose tests are all skipped, so nobody would remove it.
+   */
+  get home(): string {
+    this.#home ??= realpathSync(mkdtempSync(join(tmpdir(), 'pw')));
+    return this.#home;
+  }
+
+  get name(): string {
+    return `t${this.home.slice(-6).toLowerCase()}`;
+  }
+
+  get env(): NodeJS.ProcessEnv {
     const { PATH, HOME, LANG, TMPDIR } = process.env;
-    this.env = { PATH, HOME, LANG, TMPDIR, PODWIRE_HOME: this.home, ...env };
+    return { PATH, HOME, LANG, TMPDIR, PODWIRE_HOME: this.home };
   }
 
   get directory(): string {
@@ -333,6 +341,7 @@ export class TestCluster {
 
   /** Ends everything, by force where it must be, and removes the home directory. */
   async close(): Promise<void> {
+    if (this.#home === undefined) return;
     for (const { child } of this.#started) child.kill('SIGKILL');
     const deadline = performance.now() + CLEAN_UP_MS;
     for (let left = this.processes(); left.length > 0 && performance.now() < deadline; left = this.processes()) {
@@ -344,8 +353,8 @@ export class TestCluster {
 }
 
 /** A cluster for the tests of the surrounding describe; ended after them. */
-export function testCluster(env: NodeJS.ProcessEnv = {}): TestCluster {
-  const cluster = new TestCluster(env);
+export function testCluster(): TestCluster {
+  const cluster = new TestCluster();
   afterAll(() => cluster.close());
   return cluster;
 }

@@ -129,12 +129,11 @@ describeUnless(lacks, 'down', () => {
 describeUnless(lacks, 'up in the foreground', () => {
   const lacksTmux = missing('program:tmux');
   const cluster = testCluster();
-  const file = cluster.write('two.yaml', twoNodes());
-  const words = ['up', file, '--name', cluster.name];
+  const words = () => ['up', cluster.write('two.yaml', twoNodes()), '--name', cluster.name];
 
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     test(`${signal} ends it in order: exit code 0, nothing left`, async () => {
-      const up = cluster.podwire(words);
+      const up = cluster.podwire(words());
       await until(() => up.stderr.includes('is ready'), 20_000);
       up.child.kill(signal);
       const { code, stdout, ms } = await up.result;
@@ -146,7 +145,7 @@ describeUnless(lacks, 'up in the foreground', () => {
   }
 
   test('SIGTERM ends it also while somebody has stopped an exec (Ctrl-Z)', async () => {
-    const up = cluster.podwire(words);
+    const up = cluster.podwire(words());
     await until(() => up.stderr.includes('is ready'), 20_000);
     const program = await stoppedExec(cluster);
     up.child.kill('SIGTERM');
@@ -158,7 +157,7 @@ describeUnless(lacks, 'up in the foreground', () => {
   });
 
   testUnless(lacksTmux, 'Ctrl-C ends it in order: exit code 0, nothing left', async () => {
-    const command = [process.execPath, PODWIRE, ...words];
+    const command = [process.execPath, PODWIRE, ...words()];
     await Terminal.with(command, { columns: 100, rows: 30, env: cluster.env }, async (screen) => {
       await screen.shows(/is ready/);
       screen.press('C-c');
@@ -171,7 +170,7 @@ describeUnless(lacks, 'up in the foreground', () => {
   });
 
   testUnless(lacksTmux, 'closing the terminal ends it too, and leaves nothing', async () => {
-    const command = [process.execPath, PODWIRE, ...words];
+    const command = [process.execPath, PODWIRE, ...words()];
     await Terminal.with(command, { columns: 100, rows: 30, env: cluster.env }, async (screen) => {
       await screen.shows(/is ready/);
     });

@@ -64,11 +64,12 @@ function readDatagram(line: string): Datagram {
 for (const offload of ['on', 'off'] as const) {
   describeUnless(lacks, `a referee on the wire, offload ${offload}`, () => {
     const cluster = testCluster();
-    const capture = join(cluster.home, 'wire.pcap');
+    let capture = '';
     let datagrams: Datagram[] = [];
 
     beforeAll(async () => {
       await cluster.up(twoNodes(), ['--offload', offload]);
+      capture = join(cluster.home, 'wire.pcap');
       const through = cluster.intoVessel();
       // Superframes are cut before the capture, so that it shows what a wire would.
       const cut = ['ethtool', '-K', 'lo', 'gso', 'off', 'tx-udp-segmentation', 'off'];
@@ -76,11 +77,7 @@ for (const offload of ['on', 'off'] as const) {
       const tcpdump = cluster.start(
         [
           ...['tcpdump', '-i', 'lo', '-B', '65536', '-s', '2048', '--immediate-mode', '-U'],
-          '-w',
-          capture,
-          'udp',
-          'port',
-          '4789',
+          ...['-w', capture, 'udp', 'port', '4789'],
         ],
         { through },
       );
