@@ -1,5 +1,7 @@
 /** Reading a command's arguments: node:util's parser, with mistakes as `UsageError`. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { Refusal } from '../vessel/refusal.ts';
+import { clusterNames } from '../vessel/run-directory.ts';
 
 /** Wrong usage: the message, then how the command is used. */
 export class UsageError extends Error {
@@ -37,5 +39,16 @@ export function readCount(text: string | undefined, flag: string, usage: string)
   return Number(text);
 }
 
-/** The flag that every command with a cluster takes. */
-export const clusterOption = { name: { type: 'string', default: 'podwire' } } as const satisfies Options;
+/** The flag that every command with a running cluster takes; `clusterName` reads it. */
+export const clusterOption = { name: { type: 'string' } } as const satisfies Options;
+
+const DEFAULT_NAME = 'podwire';
+
+/** The named cluster; without a name the one called podwire, or the only one there is. */
+export function clusterName(given: string | undefined): string {
+  if (given !== undefined) return given;
+  const running = clusterNames();
+  if (running.includes(DEFAULT_NAME) || running.length === 0) return DEFAULT_NAME;
+  if (running.length === 1) return running[0]!;
+  throw new Refusal(`several clusters are running: choose one with --name ${running.join(', --name ')}`);
+}

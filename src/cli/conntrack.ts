@@ -1,14 +1,14 @@
 import { ApiClient } from '../api/client.ts';
 import type { Connection, Tuple } from '../api/connections.ts';
 import type { NodeObject, ObjectList } from '../api/objects.ts';
-import { clusterOption, readArguments, UsageError } from './arguments.ts';
+import { clusterName, clusterOption, readArguments, UsageError } from './arguments.ts';
 
 export const usage = `Usage: podwire conntrack list [NODE...] [-o text|json]
 
 List the connections that nodes know, in the words of conntrack(8): a cluster of its own per node.
 
   -o, --output FORMAT   text (default) or json
-      --name NAME       of the cluster (default: podwire)
+      --name NAME       of the cluster (default: podwire, or the only one)
 `;
 
 const options = { ...clusterOption, output: { type: 'string', short: 'o', default: 'text' } } as const;
@@ -20,7 +20,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (values.output !== 'text' && values.output !== 'json') {
     throw new UsageError(`-o takes text or json, found "${values.output}"`, usage);
   }
-  const client = new ApiClient(values.name);
+  const client = new ApiClient(clusterName(values.name));
   const nodes = names.length > 0 ? names : await allNodes(client);
   const connections: Connection[] = [];
   for (const node of nodes) {

@@ -9,13 +9,13 @@ import {
   removeDirectory,
   sweepDeadClusters,
 } from '../vessel/run-directory.ts';
-import { readArguments, UsageError } from './arguments.ts';
+import { clusterName, readArguments, UsageError } from './arguments.ts';
 
 export const usage = `Usage: podwire down [--name NAME | --all]
 
 End a cluster: every process, namespace and interface of it is gone when the command returns.
 
-  --name NAME   of the cluster (default: podwire)
+  --name NAME   of the cluster (default: podwire, or the only one)
   --all         every cluster of this user
 `;
 
@@ -36,9 +36,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     for (const name of clusterNames()) await end(name);
     return 0;
   }
-  const name = values.name ?? 'podwire';
+  const name = clusterName(values.name);
   if (readState(name) === undefined) {
-    if (swept.includes(name)) return 0; // it had died; what it left is gone now
+    // It had died; what it left is gone now.
+    if (swept.includes(name) || (values.name === undefined && swept.length > 0)) return 0;
     throw new Refusal(`no cluster named "${name}" is running`);
   }
   await end(name);

@@ -9,7 +9,7 @@ import { ApiClient } from '../api/client.ts';
 import type { Entrance } from '../cluster/cluster.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { type ClusterState, readState } from '../vessel/run-directory.ts';
-import { clusterOption, readArguments, UsageError } from './arguments.ts';
+import { clusterName, clusterOption, readArguments, UsageError } from './arguments.ts';
 import { type Endpoint, parseEndpoint } from './endpoint.ts';
 
 export const usage = `Usage: podwire exec [-n NAMESPACE] [-it] ENDPOINT -- COMMAND [ARGUMENT...]
@@ -19,7 +19,7 @@ Run a program of this machine inside a pod: [NAMESPACE/]POD or pod/NAME; or on a
   -n, --namespace NAMESPACE   of the pod (default: default)
   -i, --stdin                 pass standard input on
   -t, --tty                   with -i from a terminal: a terminal of the command's own
-      --name NAME             of the cluster (default: podwire)
+      --name NAME             of the cluster (default: podwire, or the only one)
 
 Exit status: the command's own; 126 not executable, 127 not found, 125 podwire's own failure.
 `;
@@ -42,10 +42,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (positionals.length !== 1) throw new UsageError('expected one ENDPOINT, then -- and the command', usage);
   if (command.length === 0) throw new UsageError('expected a command behind --', usage);
   const endpoint = parseEndpoint(positionals[0]!, values.namespace, usage);
-  const entrance = await new ApiClient(values.name).post<Entrance>(enterPath(endpoint));
+  const name = clusterName(values.name);
+  const entrance = await new ApiClient(name).post<Entrance>(enterPath(endpoint));
   for (const missing of entrance.missing) process.stderr.write(`podwire exec: not set up: ${missing}\n`);
-  const state = readState(values.name);
-  if (state?.vessel === undefined) throw new Refusal(`cluster "${values.name}" is not ready`);
+  const state = readState(name);
+  if (state?.vessel === undefined) throw new Refusal(`cluster "${name}" is not ready`);
   const invocation = [...entering(state, state.vessel.pid, entrance), '--'];
   if (!(values.stdin && values.tty && process.stdin.isTTY)) {
     const standardInput = values.stdin ? 'inherit' : 'ignore';

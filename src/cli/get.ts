@@ -1,6 +1,6 @@
 import { ApiClient } from '../api/client.ts';
 import type { NodeObject, ObjectList, PodObject } from '../api/objects.ts';
-import { clusterOption, readArguments, UsageError } from './arguments.ts';
+import { clusterName, clusterOption, readArguments, UsageError } from './arguments.ts';
 import { formatAge, formatTable } from './table.ts';
 
 export const usage = `Usage: podwire get KIND [NAME] [-n NAMESPACE | -A] [-o wide|json|yaml|name]
@@ -11,7 +11,7 @@ List nodes or pods (short: no, po; several: nodes,pods).
   -A, --all-namespaces        pods of all namespaces
   -o, --output FORMAT         wide: more columns; json, yaml: whole objects; name: KIND/NAME lines
       --no-headers            no column names
-      --name NAME             of the cluster (default: podwire)
+      --name NAME             of the cluster (default: podwire, or the only one)
 `;
 
 const options = {
@@ -76,7 +76,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     throw new UsageError(`-o takes wide, json, yaml or name, found "${values.output}"`, usage);
   }
   const wanted = what.split(',').map(findKind);
-  const client = new ApiClient(values.name);
+  const client = new ApiClient(clusterName(values.name));
   const found: { kind: Kind; objects: AnyObject[] }[] = [];
   for (const kind of wanted) {
     const path = collectionPath(kind, values['all-namespaces'] ? undefined : values.namespace);

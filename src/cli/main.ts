@@ -1,8 +1,9 @@
 #!/usr/bin/env node
+/** Entry of the command line: finds the command, and turns what it throws into words and an exit code. */
+import { readFileSync } from 'node:fs';
 import { Refusal } from '../vessel/refusal.ts';
 import { sweepDeadClusters } from '../vessel/run-directory.ts';
 import { UsageError } from './arguments.ts';
-/** Entry of the command line: finds the command, and turns what it throws into words and an exit code. */
 import { commands, overview } from './commands.ts';
 
 // Whoever reads us has had enough, as in `podwire get pods | head`.
@@ -19,6 +20,13 @@ async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     process.stdout.write(overview());
+    return 0;
+  }
+  if (name === '--version' || name === 'version') {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    process.stdout.write(`podwire ${version}\n`);
     return 0;
   }
   const command = commands.find((entry) => entry.name === name);

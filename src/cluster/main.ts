@@ -1,11 +1,13 @@
 /** Entry of the cluster process: reads the plan from its directory, builds the cluster, serves the API. */
 import { readFileSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { startApi } from '../api/server.ts';
 import { SystemCallError } from '../sys/libc.ts';
 import type { Status } from '../vessel/host.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { socketPath } from '../vessel/run-directory.ts';
+import { LIFELINE } from '../vessel/vessel.ts';
 import { Cluster } from './cluster.ts';
 import type { Topology } from './topology.ts';
 
@@ -54,6 +56,8 @@ async function main(): Promise<void> {
   const cluster = new Cluster({ topology, directory, log, progress });
   process.on('SIGTERM', () => process.exit(0)); // pid 1 follows, and with it everything
   process.on('SIGINT', () => {}); // Ctrl-C is for the host process
+  // The other end of this pipe is the host process: when it is gone, so are we, and pid 1 and everything after us.
+  new Socket({ fd: LIFELINE, readable: true, writable: false }).on('close', () => process.exit(0)).resume();
   await startApi(cluster, socketPath(topology.name));
   await cluster.start();
   say({ type: 'ready', elapsedMs: performance.now() });

@@ -126,9 +126,9 @@ function apply(update: CompiledUpdate): void {
 function attach(spec: TapSpec, portWay: number): TapPort {
   const namespace = openNamespace(spec.namespacePath);
   try {
-    const fd = inNamespace(namespace, 'net', () => openTap(spec.interfaceName, { offload: 0 }));
-    if (settings.offload) reportOffloads(acceptedOffloads(fd, OFFLOADS));
     const [high, low] = parseMac(spec.mac);
+    const fd = inNamespace(namespace, 'net', () => openTap(spec.interfaceName, { offload: 0 }));
+    if (settings.offload) negotiateOffloads(fd);
     return new TapPort({
       arena,
       slotAt: tapSlotAt,
@@ -147,8 +147,15 @@ function attach(spec: TapSpec, portWay: number): TapPort {
 
 let offloadsReported = false;
 
-/** Pods work without, only slower: one line says so. */
-function reportOffloads(accepted: number): void {
+/** Pods work with fewer, only slower: one line says so. */
+function negotiateOffloads(fd: number): void {
+  let accepted: number;
+  try {
+    accepted = acceptedOffloads(fd, OFFLOADS);
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
   if (accepted === OFFLOADS || offloadsReported) return;
   offloadsReported = true;
   const missing = Object.entries(TunOffload).flatMap(([name, bit]) => (accepted & bit ? [] : [name]));

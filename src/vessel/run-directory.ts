@@ -21,6 +21,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { shown } from '../cluster/field.ts';
 import { dnsLabel } from '../cluster/text-rule.ts';
+import { entrancesOf } from './entrances.ts';
 import { Refusal } from './refusal.ts';
 
 /** sun_path of struct sockaddr_un, with its closing zero. */
@@ -194,10 +195,18 @@ export function sweepDeadClusters(say: (text: string) => void): string[] {
     return state !== undefined && !isAlive(state.host);
   });
   for (const name of dead) {
+    endOrphans(name);
     say(`cluster "${name}" had died${lastWords(name)}\n`);
     removeDirectory(name, isDead);
   }
   return dead;
+}
+
+/** A vessel that has outlived its host process has nobody else to end it. */
+function endOrphans(name: string): void {
+  const vessel = readState(name)?.vessel;
+  if (vessel === undefined || !isAlive(vessel)) return;
+  for (const pid of [vessel.pid, ...entrancesOf(vessel.pid)]) process.kill(pid, 'SIGKILL');
 }
 
 /** The end of a cluster's log, as far as it tells more than that the cluster came up. */

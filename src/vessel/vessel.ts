@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { identify, type ProcessIdentity } from './run-directory.ts';
 
 /** Descriptor of the lifeline pipe and of the status pipe inside the vessel. */
-const LIFELINE = 3;
+export const LIFELINE = 3;
 const STATUS = 4;
 /** Where the processes inside write what people shall read; 2 is for `unshare` alone, whose words become a refusal. */
 const WORDS = 5;
@@ -23,14 +23,15 @@ const WORDS = 5;
  * Pid 1. It is a shell because it must be small and reap orphans: while it waits, it collects every process that ends
  * and has no other parent. Node cannot do this: as pid 1 it ignores SIGTERM and leaves zombies.
  *
- * The watcher's `read` returns when the host process, the only holder of the other end, is gone.
+ * The watcher's `read` returns when the host process, the only holder of the other end, is gone. The cluster process
+ * reads the same pipe: a program in a pod shares this PID namespace and could end one of the two.
  */
 const REAPER = `
 exec 2>&${WORDS} ${WORDS}>&-
 trap 'exit 143' TERM
 trap '' INT HUP
 (read -r _ <&${LIFELINE}; kill -TERM 1) &
-"$@" ${LIFELINE}<&- &
+"$@" &
 wait $!
 `;
 

@@ -63,6 +63,16 @@ describeUnless(lacks, 'a cluster ends whole', () => {
   }
 });
 
+testUnless(lacks, 'a pod that kills the watcher of the lifeline does not keep the cluster alive', async () => {
+  await withCluster(async (cluster) => {
+    // Pods share the PID namespace: the watcher is the child of pid 1 that is no Node process.
+    const script =
+      'for p in /proc/[0-9]*; do grep -qs "^PPid:.1$" $p/status && grep -qs "^Name:.sh$" $p/status && kill -9 ${p#/proc/}; done';
+    await cluster.exec('a', ['sh', '-c', script]);
+    await expectEnd(cluster, () => kill(cluster.process('host').pid, 'SIGKILL'));
+  });
+});
+
 /** A program in a pod, stopped with all that belongs to it, as Ctrl-Z does: podwire, nsenter and the program. */
 async function stoppedExec(cluster: TestCluster): Promise<Running> {
   const program = cluster.startExec('a', ['sh', '-c', 'echo ready; exec sleep 5000']);
