@@ -67,8 +67,8 @@ testUnless(lacks, 'a pod that kills the watcher of the lifeline does not keep th
   await withCluster(async (cluster) => {
     // Pods share the PID namespace: the watcher is the child of pid 1 that is no Node process.
     const script =
-      'for p in /proc/[0-9]*; do grep -qs "^PPid:.1$" $p/status && grep -qs "^Name:.sh$" $p/status && kill -9 ${p#/proc/}; done';
-    await cluster.exec('a', ['sh', '-c', script]);
+      'cd /proc; for p in [0-9]*; do grep -qs "^PPid:.1$" $p/status && grep -qs "^Name:.sh$" $p/status && kill -9 $p && echo killed; done; true';
+    expect((await cluster.exec('a', ['sh', '-c', script])).stdout).toBe('killed\n');
     await expectEnd(cluster, () => kill(cluster.process('host').pid, 'SIGKILL'));
   });
 });
