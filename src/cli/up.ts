@@ -1,15 +1,13 @@
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readManifests } from '../cluster/manifests.ts';
 import { formatProblem } from '../cluster/source.ts';
 import { planTopology, type Topology } from '../cluster/topology.ts';
 import { ClusterHost, type Status } from '../vessel/host.ts';
 import { firstObstacle } from '../vessel/machine.ts';
-import { prepareHome, removeDirectory, socketPath } from '../vessel/run-directory.ts';
+import { removeDirectory, socketPath, startingLogPath } from '../vessel/run-directory.ts';
 import { readArguments, readCount, UsageError } from './arguments.ts';
 import { readManifestPath } from './manifest-paths.ts';
 
@@ -109,7 +107,7 @@ function orderFromParent(): Promise<Order> {
 /** Starts a host process in the background, hands it the plan and waits for its word. */
 async function detach(topology: Topology): Promise<number> {
   socketPath(topology.name); // refuses what is too long, before anything is made
-  const logFile = join(prepareHome(), `.log-${randomBytes(6).toString('hex')}`);
+  const logFile = startingLogPath();
   const log = openSync(logFile, 'wx', 0o600);
   const main = fileURLToPath(new URL('./main.js', import.meta.url));
   const child = spawn(process.execPath, [main, 'up', '--background', '--name', topology.name], {

@@ -55,7 +55,7 @@ function homeDirectory(): string {
 }
 
 /** Makes the home directory and makes sure that it is ours alone. */
-export function prepareHome(): string {
+function prepareHome(): string {
   const home = homeDirectory();
   mkdirSync(home, { recursive: true, mode: 0o700 });
   refuseForeignHome(home);
@@ -169,13 +169,25 @@ export function removeDirectory(
   rmSync(doomed, { recursive: true, force: true });
 }
 
-/** What a process that was killed while it removed a directory has left of it. */
+/** For the output of a cluster that is being started in the background by this process. */
+export function startingLogPath(): string {
+  return join(prepareHome(), `.log-${process.pid}-${randomBytes(6).toString('hex')}`);
+}
+
+/** Whose starter is no more? */
+function isAbandonedLog(entry: string): boolean {
+  const starter = /^\.log-(\d+)-/.exec(entry)?.[1];
+  return starter !== undefined && identify(Number(starter)) === undefined;
+}
+
+/** What processes that were killed while they removed a directory, or started a cluster, have left. */
 function removeDoomed(): void {
   const home = homeDirectory();
   if (!existsSync(home)) return;
   refuseForeignHome(home);
   for (const entry of readdirSync(home)) {
-    if (entry.startsWith('.gone-')) rmSync(join(home, entry), { recursive: true, force: true });
+    if (entry.startsWith('.gone-') || isAbandonedLog(entry))
+      rmSync(join(home, entry), { recursive: true, force: true });
   }
 }
 
