@@ -1,10 +1,9 @@
 import { entrancesOf } from '../vessel/entrances.ts';
+import { isAlive, type ProcessIdentity } from '../vessel/process-identity.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import {
   type ClusterState,
   clusterNames,
-  isAlive,
-  type ProcessIdentity,
   readState,
   removeDirectory,
   sweepDeadClusters,

@@ -9,6 +9,7 @@
  *     networking: {ipFamily: dual, podSubnet: "10.244.0.0/16,fd00:10:244::/56", mtu: 1500}
  *     offload: off
  */
+import { VXLAN_OVERHEAD_IPV4 } from '../wire/vxlan.ts';
 import { objectMetaFields } from './core-v1-fields.ts';
 import { type Field, type Fields, shown } from './field.ts';
 import { type Cidr, cidrFault, cidrsOverlap, formatCidr, type IpFamily, parseCidr } from './ip-address.ts';
@@ -52,10 +53,8 @@ export const clusterKind: ManifestKind<ClusterObject> = {
 
 export const DEFAULT_CLUSTER_NAME = 'podwire';
 
-/** Outer IPv4 20, UDP 8, VXLAN 8 and inner Ethernet 14 bytes (RFC 7348). */
-export const VXLAN_OVERHEAD_BYTES = 50;
 /** Pods keep the 1280 bytes that IPv6 asks of every link (RFC 8200 section 5). */
-export const MTU_MIN = 1280 + VXLAN_OVERHEAD_BYTES;
+export const MTU_MIN = 1280 + VXLAN_OVERHEAD_IPV4;
 export const MTU_MAX = 65535;
 /** A VNI has 24 bits; 0 is left out, as it commonly means "none". */
 const VNI_MAX = 0xffffff;

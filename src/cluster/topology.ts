@@ -1,4 +1,5 @@
 /** Objects and options → the cluster as plain data: what nodes there are, what pods, with which addresses. */
+import { VXLAN_OVERHEAD_IPV4 } from '../wire/vxlan.ts';
 import {
   type ClusterNode,
   type ClusterObject,
@@ -9,7 +10,6 @@ import {
   MTU_MAX,
   MTU_MIN,
   nodePrefixLength,
-  VXLAN_OVERHEAD_BYTES,
 } from './cluster-document.ts';
 import { shown } from './field.ts';
 import { cidrSize, formatAddress, formatCidr, nthAddress, nthSubnet } from './ip-address.ts';
@@ -100,7 +100,7 @@ export function planTopology(objects: readonly ManifestObject[], options: Topolo
     name: options.name ?? cluster?.name ?? DEFAULT_CLUSTER_NAME,
     ipFamily: spec.ipFamily,
     underlayMtu,
-    podMtu: underlayMtu - VXLAN_OVERHEAD_BYTES,
+    podMtu: underlayMtu - VXLAN_OVERHEAD_IPV4,
     vni: spec.vni,
     offload: options.offload === undefined ? spec.offload : options.offload === 'on',
     podSubnets: spec.podSubnets.map(formatCidr),

@@ -6,8 +6,9 @@ import { createInterface } from 'node:readline';
 import type { Topology } from '../cluster/topology.ts';
 import { entrancesOf } from './entrances.ts';
 import { explainVesselFailure } from './machine.ts';
+import { identify, isAlive } from './process-identity.ts';
 import { Refusal } from './refusal.ts';
-import { claimDirectory, identify, isAlive, logPath, removeDirectory, writeState } from './run-directory.ts';
+import { claimDirectory, logPath, removeDirectory, writeState } from './run-directory.ts';
 import { startVessel, type Vessel } from './vessel.ts';
 
 /** What the cluster process says on its status pipe, a line of JSON each. */

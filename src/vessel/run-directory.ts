@@ -22,6 +22,7 @@ import { join } from 'node:path';
 import { shown } from '../cluster/field.ts';
 import { dnsLabel } from '../cluster/text-rule.ts';
 import { entrancesOf } from './entrances.ts';
+import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { Refusal } from './refusal.ts';
 
 /** sun_path of struct sockaddr_un, with its closing zero. */
@@ -29,13 +30,6 @@ const SOCKET_PATH_MAX = 107;
 
 /** Lines of a dead cluster's log that the next command shows: enough for a stack. */
 const LAST_LINES = 20;
-
-/** A process, told apart from a later one that got the same number. */
-export interface ProcessIdentity {
-  readonly pid: number;
-  /** Clock ticks since boot, field 22 of /proc/PID/stat. */
-  readonly startTime: string;
-}
 
 export interface ClusterState {
   readonly name: string;
@@ -229,21 +223,4 @@ function lastWords(name: string): string {
   } catch {
     return '';
   }
-}
-
-/** A process that runs under this number now, or undefined. */
-export function identify(pid: number): ProcessIdentity | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name in parentheses may hold anything; fields are counted from behind it, the state being the third.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
-    return { pid, startTime: fields[19]! };
-  } catch {
-    return undefined;
-  }
-}
-
-export function isAlive(identity: ProcessIdentity): boolean {
-  return identify(identity.pid)?.startTime === identity.startTime;
 }

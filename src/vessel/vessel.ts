@@ -8,10 +8,10 @@
  * told to, and when the host process is gone, which it learns from a pipe that only the host process holds open.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { identify, type ProcessIdentity } from './run-directory.ts';
+import { identify, type ProcessIdentity, parentOf } from './process-identity.ts';
 
 /** Descriptor of the lifeline pipe and of the status pipe inside the vessel. */
 export const LIFELINE = 3;
@@ -75,14 +75,7 @@ export function startVessel(directory: string): Vessel {
 /** The one child of `unshare`. */
 function childOf(parent: number): ProcessIdentity | undefined {
   for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    try {
-      const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      if (Number(fields[1]) === parent) return identify(Number(entry));
-    } catch {
-      // gone between the two looks
-    }
+    if (/^\d+$/.test(entry) && parentOf(Number(entry)) === parent) return identify(Number(entry));
   }
   return undefined;
 }
