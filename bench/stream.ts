@@ -1,8 +1,9 @@
 /**
  * Question: how much of the kernel's own VXLAN throughput does one TCP stream get through podwire, pod to pod on two
- * nodes, at pod MTU 1450, and what does a gigabyte cost in CPU?
+ * nodes, at pod MTU 1450, and what does a gigabyte cost in CPU? With superframes crossing the underlay whole, as the
+ * kernel's do, and with UDP sockets, where each is cut into datagrams with checksums of their own.
  *
- * Both run in this process's turn, interleaved, the same iperf3 with the same arguments. As root, with iperf3.
+ * All run in this process's turn, interleaved, the same iperf3 with the same arguments. As root, with iperf3.
  *
  *     npm run bench:stream -- [--rounds 10] [--seconds 5] [--out FILE]
  */
@@ -27,20 +28,21 @@ const podwire = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const home = mkdtempSync(join(tmpdir(), 'pw-bench-'));
 const env = { ...process.env, PODWIRE_HOME: home };
 
-function ours(): Rival {
+function ours(underlay: 'tap' | 'udp'): Rival {
   const example = fileURLToPath(new URL('../examples/two-pods', import.meta.url));
   const cli = (...words: string[]) =>
     execFileSync(process.execPath, [podwire, ...words], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  cli('up', example, '-d', '--name', 'bench', '--mtu', String(MTU + 50), '--offload', values.offload);
-  const server = JSON.parse(cli('get', 'pod', 'server', '-o', 'json', '--name', 'bench')) as {
+  const sizes = ['--mtu', String(MTU + 50), '--offload', values.offload];
+  cli('up', example, '-d', '--name', underlay, '--underlay', underlay, ...sizes);
+  const server = JSON.parse(cli('get', 'pod', 'server', '-o', 'json', '--name', underlay)) as {
     status: { podIP: string };
   };
-  const inPod = (pod: string) => [process.execPath, podwire, 'exec', '--name', 'bench', pod, '--'];
+  const inPod = (pod: string) => [process.execPath, podwire, 'exec', '--name', underlay, pod, '--'];
   return {
     client: inPod('client'),
     server: inPod('server'),
     serverAddress: server.status.podIP,
-    end: () => void cli('down', '--name', 'bench'),
+    end: () => void cli('down', '--name', underlay),
   };
 }
 
@@ -88,24 +90,32 @@ function row(name: string, rounds: readonly Round[]): string {
   return `| ${name} | ${median(rates).toFixed(2)} | ${spread} | ${median(costs).toFixed(2)} |`;
 }
 
-const contenders = { kernel: kernelVxlan(MTU), podwire: ours() };
-const results: Record<keyof typeof contenders, Round[]> = { kernel: [], podwire: [] };
+const contenders = { 'kernel VXLAN': kernelVxlan(MTU), podwire: ours('tap'), 'podwire, UDP sockets': ours('udp') };
+const names = Object.keys(contenders) as (keyof typeof contenders)[];
+const results = new Map<string, Round[]>(names.map((name) => [name, []]));
 try {
   for (let round = 0; round <= Number(values.rounds); round++) {
-    for (const name of ['kernel', 'podwire'] as const) {
+    for (const name of names) {
       const result = await measure(contenders[name]);
-      if (round > 0) results[name].push(result); // the first warms up
+      if (round > 0) results.get(name)!.push(result); // the first warms up
+      const { gbitPerSecond, cpuSecondsPerGigabyte } = result;
       console.error(
-        `round ${round} ${name}: ${result.gbitPerSecond.toFixed(2)} Gbit/s, ${result.cpuSecondsPerGigabyte.toFixed(2)} CPU-s/GB`,
+        `round ${round} ${name}: ${gbitPerSecond.toFixed(2)} Gbit/s, ${cpuSecondsPerGigabyte.toFixed(2)} CPU-s/GB`,
       );
     }
   }
 } finally {
-  contenders.kernel.end();
-  contenders.podwire.end();
+  for (const contender of Object.values(contenders)) contender.end();
   rmSync(home, { recursive: true, force: true });
 }
-const ratios = results.podwire.map((round, i) => round.gbitPerSecond / results.kernel[i]!.gbitPerSecond);
+
+/** Round by round, so that a machine that changes its pace changes both. */
+function ratio(name: string): string {
+  const kernel = results.get('kernel VXLAN')!;
+  const ratios = results.get(name)!.map((round, i) => round.gbitPerSecond / kernel[i]!.gbitPerSecond);
+  const spread = `${Math.min(...ratios).toFixed(2)} – ${Math.max(...ratios).toFixed(2)}`;
+  return `**${name} ÷ kernel, round by round: median ${median(ratios).toFixed(2)}** (${spread})`;
+}
 const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
 const text = `# One TCP stream, pod to pod on two nodes
 
@@ -116,12 +126,11 @@ ${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${cpus().length} × 
 
 | | Gbit/s, median | min – max | CPU-s per GB |
 | --- | --- | --- | --- |
-${row('kernel VXLAN', results.kernel)}
-${row('podwire', results.podwire)}
+${names.map((name) => row(name, results.get(name)!)).join('\n')}
 
-**podwire ÷ kernel, round by round: median ${median(ratios).toFixed(2)}** (${Math.min(...ratios).toFixed(2)} – ${Math.max(...ratios).toFixed(2)})
+${names.slice(1).map(ratio).join('\n\n')}
 
-Raw: \`${JSON.stringify(results)}\`
+Raw: \`${JSON.stringify(Object.fromEntries(results))}\`
 `;
 console.log(text);
 if (values.out !== undefined) writeFileSync(values.out, text);

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { readManifests } from '../cluster/manifests.ts';
 import { formatProblem } from '../cluster/source.ts';
-import { planTopology, type Topology } from '../cluster/topology.ts';
+import { planTopology, type Topology, underlayKinds } from '../cluster/topology.ts';
 import { ClusterHost, type Status } from '../vessel/host.ts';
 import { firstObstacle } from '../vessel/machine.ts';
 import { removeDirectory, socketPath, startingLogPath } from '../vessel/run-directory.ts';
@@ -20,6 +20,7 @@ Start a cluster from YAML: files, folders, or - for standard input. Runs until C
       --nodes N         how many nodes (default: what the Cluster document says, else 1)
       --mtu N           IP MTU of the underlay (default: 1500; pods get 50 less)
       --offload on|off  off: every frame is wire-sized (default: on)
+      --underlay KIND   between nodes: tap, udp (sockets), or auto: the faster that works (default: auto)
   -d, --detach          return when every pod is Ready
 
 Exit status: 0 ended on request (with -d: every pod is Ready), 1 the cluster failed, 2 wrong usage or input.
@@ -31,6 +32,7 @@ const options = {
   nodes: { type: 'string' },
   mtu: { type: 'string' },
   offload: { type: 'string' },
+  underlay: { type: 'string' },
   detach: { type: 'boolean', short: 'd', default: false },
   /** Not for people: this process is the background half of -d. */
   background: { type: 'boolean', default: false },
@@ -44,12 +46,17 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (offload !== undefined && offload !== 'on' && offload !== 'off') {
     throw new UsageError(`--offload takes on or off, found "${offload}"`, usage);
   }
+  const underlay = underlayKinds.find((kind) => kind === values.underlay);
+  if (values.underlay !== undefined && underlay === undefined) {
+    throw new UsageError(`--underlay takes ${underlayKinds.join(', ')}, found "${values.underlay}"`, usage);
+  }
   const { objects, notes } = readManifests(paths.flatMap(readManifestPath));
   const topology = planTopology(objects, {
     name: values.name,
     nodes: readCount(values.nodes, '--nodes', usage),
     mtu: readCount(values.mtu, '--mtu', usage),
     offload,
+    underlay,
   });
   const obstacle = firstObstacle();
   if (obstacle !== undefined) throw obstacle;

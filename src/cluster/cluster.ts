@@ -5,11 +5,11 @@
 import { join } from 'node:path';
 import type { NodeUpdate, Question, TapSpec } from '../nodes/protocol.ts';
 import { NodeSupervisor } from '../nodes/supervisor.ts';
-import { Netlink } from '../sys/netlink.ts';
 import { compileEndpoints, compilePod, compileRoutes, compileSettings } from './compile.ts';
 import { createPodNetwork, POD_INTERFACE } from './pod-network.ts';
 import { createPlace, type Place } from './pod-place.ts';
 import type { Topology, TopologyNode, TopologyPod } from './topology.ts';
+import { createUnderlay, type UnderlayNetwork } from './underlay.ts';
 
 /** Pods made between two looks at the event loop: about 50 ms. */
 const PODS_AT_ONCE = 50;
@@ -56,6 +56,7 @@ export class Cluster {
   /** By `namespace/name`. */
   readonly pods = new Map<string, RunningPod>();
   readonly #options: ClusterOptions;
+  #underlay: UnderlayNetwork | undefined;
   #version = 0;
 
   constructor(options: ClusterOptions) {
@@ -71,7 +72,9 @@ export class Cluster {
   /** Resolves when every pod is reachable from every node. */
   async start(): Promise<void> {
     const { topology } = this;
-    prepareUnderlay(topology.nodes);
+    const underlay = createUnderlay(topology);
+    this.#underlay = underlay;
+    this.#options.progress(underlay.description);
     for (const node of topology.nodes) this.#startNode(node);
     this.#options.progress(counted(topology.nodes.length, 'node process', 'node processes'));
     const { pods } = topology;
@@ -112,10 +115,10 @@ export class Cluster {
 
   #startNode(node: TopologyNode): void {
     const { topology } = this;
-    const network = createPodNetwork({ mac: hostMac(node), addresses: hostAddresses(node), mtu: topology.podMtu });
+    const network = createPodNetwork({ mac: hostMac(node), addresses: hostAddresses(node), ...this.#sizes() });
     const indexes = new Map<TopologyPod, number>();
     const supervisor = new NodeSupervisor({
-      settings: compileSettings(topology, node),
+      settings: compileSettings(topology, node, this.#underlay!.wires.get(node.name)),
       fullUpdate: () => this.#fullUpdate(running),
       onReady: (ready) => {
         running.ready = ready;
@@ -127,6 +130,10 @@ export class Cluster {
     supervisor.start();
   }
 
+  #sizes(): { mtu: number; gsoMaxSize: number } {
+    return { mtu: this.topology.podMtu, gsoMaxSize: this.#underlay!.gsoMaxSize };
+  }
+
   #createPod(pod: TopologyPod): void {
     const node = this.nodes.get(pod.node)!;
     const key = `${pod.namespace}/${pod.name}`;
@@ -135,7 +142,7 @@ export class Cluster {
       return;
     }
     const index = node.indexes.size;
-    const network = createPodNetwork({ mac: pod.mac, addresses: pod.addresses, mtu: this.topology.podMtu });
+    const network = createPodNetwork({ mac: pod.mac, addresses: pod.addresses, ...this.#sizes() });
     node.indexes.set(pod, index);
     this.pods.set(key, { pod, index, network, place: undefined, ready: false });
   }
@@ -192,18 +199,4 @@ function entrance(network: number, place: Place): Entrance {
     names: namespacePath(place.names),
     missing: place.missing,
   };
-}
-
-/** Node processes share the vessel's own network: loopback carries the underlay, superframes whole. */
-function prepareUnderlay(nodes: readonly TopologyNode[]): void {
-  const netlink = new Netlink();
-  try {
-    const { index } = netlink.link('lo');
-    netlink.setLink(index, { up: true });
-    for (const { underlayAddress } of nodes) {
-      netlink.addAddress(index, { address: underlayAddress, prefixLen: underlayAddress.includes(':') ? 128 : 32 });
-    }
-  } finally {
-    netlink.close();
-  }
 }

@@ -1,12 +1,16 @@
 /** From the cluster's plan to what one node must know: the compiler. Pure: same plan, same configuration. */
-import type { EndpointSpec, NodeSettings, PodSpec, RouteSpec } from '../nodes/protocol.ts';
+import type { EndpointSpec, NodeSettings, PodSpec, RouteSpec, UnderlayWire } from '../nodes/protocol.ts';
 import { Way, way } from '../packet/way.ts';
 import type { Topology, TopologyNode, TopologyPod } from './topology.ts';
 
 /** Connections a node can have at once; a full table refuses new ones. */
 const CONNECTIONS_MAX = 65_536;
 
-export function compileSettings(topology: Topology, node: TopologyNode): NodeSettings {
+export function compileSettings(
+  topology: Topology,
+  node: TopologyNode,
+  underlayWire: UnderlayWire | undefined,
+): NodeSettings {
   return {
     name: node.name,
     underlayAddress: node.underlayAddress,
@@ -15,6 +19,7 @@ export function compileSettings(topology: Topology, node: TopologyNode): NodeSet
     podMtu: topology.podMtu,
     offload: topology.offload,
     connectionsMax: CONNECTIONS_MAX,
+    underlayWire,
   };
 }
 

@@ -10,24 +10,20 @@ import { close } from '../sys/io.ts';
 import { createNamespace } from '../sys/namespace.ts';
 import { Netlink } from '../sys/netlink.ts';
 import { openTap } from '../sys/tap.ts';
-import { ETHERNET_HEADER_LEN } from '../wire/ethernet.ts';
-import { VXLAN_HEADER_LEN } from '../wire/vxlan.ts';
 
 export const POD_INTERFACE = 'eth0';
 const NEXT_HOP_IPV4 = '169.254.1.1';
 const NEXT_HOP_IPV6 = 'fe80::1';
 /** Frames that wait for a node which is busy with other ports; a superframe is one. */
 const TX_QUEUE_LEN = 1000;
-/** Largest message that the kernel cuts into datagrams without falling back to cutting it in software (measured). */
-const SEND_MAX = 65_493;
-/** What TCP takes off a device's limit for headers before it fills a superframe (MAX_TCP_HEADER in net/tcp.h, + 1). */
-const TCP_HEADER_ALLOWANCE = 321;
 
 export interface NetworkOptions {
   readonly mac: string;
   /** Whole addresses, without prefix length. */
   readonly addresses: readonly string[];
   readonly mtu: number;
+  /** Longest superframe that its kernel may make. */
+  readonly gsoMaxSize: number;
 }
 
 /** @returns the namespace's descriptor. @throws SystemCallError, with nothing left behind. */
@@ -43,8 +39,8 @@ function populate(options: NetworkOptions): void {
     const ipv6 = quietIpv6(POD_INTERFACE);
     netlink.setLink(netlink.link('lo').index, { up: true });
     const { index } = netlink.link(POD_INTERFACE);
-    const { mac, mtu } = options;
-    netlink.setLink(index, { mac, mtu, txQueueLen: TX_QUEUE_LEN, gsoMaxSize: gsoMaxSize(mtu), up: true });
+    const { mac, mtu, gsoMaxSize } = options;
+    netlink.setLink(index, { mac, mtu, txQueueLen: TX_QUEUE_LEN, gsoMaxSize, up: true });
     for (const address of options.addresses) {
       if (!address.includes(':')) addIpv4(netlink, index, address);
       else if (ipv6) addIpv6(netlink, index, address);
@@ -91,15 +87,4 @@ function quietIpv6(device: string): boolean {
     writeFileSync(`${directory}/${name}`, value!);
   }
   return true;
-}
-
-/**
- * Largest superframe whose segments, each with its tunnel headers, still leave in one send: a superframe that needs
- * two costs nearly twice.
- */
-function gsoMaxSize(mtu: number): number {
-  const datagram = VXLAN_HEADER_LEN + ETHERNET_HEADER_LEN + mtu;
-  const segments = Math.max(1, Math.floor(SEND_MAX / datagram));
-  const mss = mtu - 52; // IPv4, TCP with timestamps: what nearly every segment is
-  return Math.min(65_536, segments * mss + TCP_HEADER_ALLOWANCE);
 }

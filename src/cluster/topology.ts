@@ -20,6 +20,10 @@ import { type Place, ProblemLog } from './source.ts';
 import { sourceOf } from './source-tree.ts';
 import { dnsLabel } from './text-rule.ts';
 
+/** How packets get from node to node: by a TAP each, by UDP sockets, or whatever is faster here. */
+export const underlayKinds = ['auto', 'tap', 'udp'] as const;
+export type UnderlayKind = (typeof underlayKinds)[number];
+
 /** A cluster, ready to be built. Survives structured cloning. */
 export interface Topology {
   name: string;
@@ -30,6 +34,7 @@ export interface Topology {
   podMtu: number;
   vni: number;
   offload: boolean;
+  underlay: UnderlayKind;
   /** The pod network's blocks, IPv4 first. */
   podSubnets: string[];
   nodes: TopologyNode[];
@@ -71,6 +76,7 @@ export interface TopologyOptions {
   readonly nodes?: number | undefined;
   readonly mtu?: number | undefined;
   readonly offload?: 'on' | 'off' | undefined;
+  readonly underlay?: UnderlayKind | undefined;
 }
 
 /** The outside router has the first address of the underlay, nodes the following. */
@@ -103,6 +109,7 @@ export function planTopology(objects: readonly ManifestObject[], options: Topolo
     podMtu: underlayMtu - VXLAN_OVERHEAD_IPV4,
     vni: spec.vni,
     offload: options.offload === undefined ? spec.offload : options.offload === 'on',
+    underlay: options.underlay ?? 'auto',
     podSubnets: spec.podSubnets.map(formatCidr),
     nodes,
     pods: planPods(pods, nodes, spec.podSubnets, log),

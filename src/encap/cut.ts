@@ -40,9 +40,10 @@ export class Cutter {
   #sequence = 0;
   #flags = 0;
 
-  constructor(arena: Arena) {
+  /** @param headroom bytes to keep free in front of the first segment. */
+  constructor(arena: Arena, headroom = 0) {
     this.#arena = arena;
-    this.outAt = arena.reserve(OUT_BYTES);
+    this.outAt = arena.reserve(headroom + OUT_BYTES) + headroom;
   }
 
   /** The packet's headers serve as scratch afterwards; its payload stays as it is. */

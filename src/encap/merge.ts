@@ -71,6 +71,11 @@ export class Merger {
     this.#stride = stride;
   }
 
+  /** Is there a packet left that `next` has not handed out? */
+  get pending(): boolean {
+    return this.#at < this.#end;
+  }
+
   /**
    * The next packet, still with its VXLAN header: `pkt.at`, `len`, checksum state and segment size. False at the end.
    *

@@ -7,12 +7,22 @@ import { Arena } from '../packet/arena.ts';
 import { Packet } from '../packet/packet.ts';
 import { Way, way } from '../packet/way.ts';
 import { TAP_SLOT_BYTES, TapPort } from '../ports/tap.ts';
+import { TapUnderlay } from '../ports/tap-underlay.ts';
 import { UdpUnderlay } from '../ports/udp-underlay.ts';
+import type { UnderlayPort } from '../ports/underlay.ts';
 import { type PortCounters, WireCounters } from '../ports/wire-counters.ts';
 import { close } from '../sys/io.ts';
 import { addressOf } from '../sys/libc.ts';
 import { inNamespace, openNamespace } from '../sys/namespace.ts';
-import { acceptedOffloads, openTap, TunOffload } from '../sys/tap.ts';
+import {
+  acceptedOffloads,
+  openTap,
+  POD_OFFLOADS,
+  TUNNEL_OFFLOADS,
+  TunOffload,
+  VNET_TUNNEL_HEADER_LEN,
+} from '../sys/tap.ts';
+import { ADDRESS_WORDS } from '../wire/address.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import { addressWords } from './compile-update.ts';
 import { snapshotConnections } from './connection-snapshot.ts';
@@ -21,8 +31,6 @@ import type { CompiledUpdate, DataplaneThreadData, FromNode, NodeCounters, TapSp
 
 /** Receive slots, flight recorder, headers of cut segments and tunnel addresses, with room to grow. */
 const ARENA_BYTES = 4 << 20;
-const OFFLOADS =
-  TunOffload.checksum | TunOffload.tso4 | TunOffload.tso6 | TunOffload.tsoEcn | TunOffload.uso4 | TunOffload.uso6;
 
 const data = workerData as DataplaneThreadData;
 const { settings } = data;
@@ -46,7 +54,7 @@ const dataplane = new Dataplane(
   new Counters(data.counters),
 );
 const tapSlotAt = arena.reserve(TAP_SLOT_BYTES);
-const underlay = new UdpUnderlay({ arena, address: settings.underlayAddress, offload: settings.offload, random });
+const underlay = openUnderlay();
 dataplane.underlay = underlay;
 
 let host: TapPort | undefined;
@@ -122,6 +130,20 @@ function apply(update: CompiledUpdate): void {
   if (problems.length > 0) throw new Error(problems.join('; '));
 }
 
+function openUnderlay(): UnderlayPort {
+  const { underlayAddress: address, underlayWire, offload } = settings;
+  if (underlayWire === undefined) return new UdpUnderlay({ arena, address, offload, random });
+  const [routerMacHigh, routerMacLow] = parseMac(underlayWire.routerMac);
+  return new TapUnderlay({
+    arena,
+    fd: openTap(underlayWire.interfaceName, {
+      offload: offload ? TUNNEL_OFFLOADS : 0,
+      vnetHeaderLen: VNET_TUNNEL_HEADER_LEN,
+    }),
+    wire: { address: addressWords(address)[ADDRESS_WORDS - 1]!, macHigh, macLow, routerMacHigh, routerMacLow },
+  });
+}
+
 /** Attaches to a TAP that already exists in its namespace. */
 function attach(spec: TapSpec, portWay: number): TapPort {
   const namespace = openNamespace(spec.namespacePath);
@@ -151,14 +173,14 @@ let offloadsReported = false;
 function negotiateOffloads(fd: number): void {
   let accepted: number;
   try {
-    accepted = acceptedOffloads(fd, OFFLOADS);
+    accepted = acceptedOffloads(fd, POD_OFFLOADS);
   } catch (error) {
     close(fd);
     throw error;
   }
-  if (accepted === OFFLOADS || offloadsReported) return;
+  if (accepted === POD_OFFLOADS || offloadsReported) return;
   offloadsReported = true;
-  const missing = Object.entries(TunOffload).flatMap(([name, bit]) => (accepted & bit ? [] : [name]));
+  const missing = Object.entries(TunOffload).flatMap(([name, bit]) => (POD_OFFLOADS & ~accepted & bit ? [name] : []));
   port.postMessage({ type: 'log', message: `this kernel's TAPs do not offload ${missing.join(', ')}` });
 }
 

@@ -10,7 +10,7 @@ import type { Dataplane } from '../dataplane/dataplane.ts';
 import { receiveFromHost, receiveFromPod, receiveFromUnderlay } from '../dataplane/receive.ts';
 import type { Packet } from '../packet/packet.ts';
 import type { TapPort } from '../ports/tap.ts';
-import type { UdpUnderlay } from '../ports/udp-underlay.ts';
+import type { UnderlayPort } from '../ports/underlay.ts';
 import { Epoll } from '../sys/epoll.ts';
 import { drainEventfd } from '../sys/eventfd.ts';
 import { Errno } from '../sys/io.ts';
@@ -28,7 +28,7 @@ const Token = { Control: 0xffff_ffff, Underlay: 0xffff_fffe, Host: 0xffff_fffd }
 
 export interface LoopParts {
   readonly dataplane: Dataplane;
-  readonly underlay: UdpUnderlay;
+  readonly underlay: UnderlayPort;
   readonly packet: Packet;
   readonly eventfd: number;
   readonly stop: Int32Array;
@@ -117,8 +117,8 @@ export class Loop {
 
   #drainUnderlay(nowMs: number): void {
     const { dataplane, packet, underlay } = this.#parts;
-    for (let i = 0; i < BATCH && underlay.receive() > 0; i++) {
-      while (underlay.next(packet)) receiveFromUnderlay(dataplane, packet, nowMs);
+    for (let i = 0; (i < BATCH || underlay.pending) && underlay.receive(packet) > 0; i++) {
+      receiveFromUnderlay(dataplane, packet, nowMs);
     }
   }
 

@@ -18,6 +18,14 @@ export interface NodeSettings {
   readonly podMtu: number;
   readonly offload: boolean;
   readonly connectionsMax: number;
+  /** Its wire to the underlay's router, a TAP in the namespace of the node process; without it, UDP sockets. */
+  readonly underlayWire: UnderlayWire | undefined;
+}
+
+export interface UnderlayWire {
+  readonly interfaceName: string;
+  /** MAC of the router's end. */
+  readonly routerMac: string;
 }
 
 /** A TAP that exists already, in a network namespace that somebody else holds. */

@@ -18,6 +18,12 @@ export const UNTRACKED = -1;
 export const RELATED = -2;
 
 /**
+ * Bytes free in front of every frame that a port hands in, for the headers of the way out: VXLAN with its outer
+ * headers (50) and a virtio header (24). It leaves the IP header on a word boundary behind Ethernet's 14 bytes.
+ */
+export const FRAME_HEADROOM = 78;
+
+/**
  * One packet on its way through a node. A dataplane has one of these per packet in flight and uses it again: every
  * field is set by whoever receives the packet, or by the stage named beside it. Offsets are into the arena.
  *

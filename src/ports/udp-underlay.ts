@@ -4,7 +4,6 @@
  * and UDP_GRO brings rows of datagrams back in one `recvmsg`.
  */
 
-import type { Underlay } from '../dataplane/dataplane.ts';
 import { CUT_SEGMENTS_MAX, Cutter } from '../encap/cut.ts';
 import { Merger } from '../encap/merge.ts';
 import type { Arena } from '../packet/arena.ts';
@@ -27,6 +26,7 @@ import {
 } from '../sys/udp.ts';
 import { loadIpv4, loadIpv6 } from '../wire/address.ts';
 import { VXLAN_PORT } from '../wire/vxlan.ts';
+import type { UnderlayPort } from './underlay.ts';
 import { WireCounters } from './wire-counters.ts';
 
 const RECEIVE_BUFFER_BYTES = 8 << 20;
@@ -64,7 +64,7 @@ export interface UnderlayOptions {
   readonly random: () => number;
 }
 
-export class UdpUnderlay implements Underlay {
+export class UdpUnderlay implements UnderlayPort {
   readonly receiveFd: number;
   readonly counters = new WireCounters();
   /** errno of the last refused send, for the log; 0 for none. */
@@ -117,29 +117,19 @@ export class UdpUnderlay implements Underlay {
     }
   }
 
-  /** Receives one row of datagrams: 1, then `next` hands out its packets; 0 when there is none; or the negative errno. */
-  receive(): number {
-    const { view, words, base } = this.#arena;
-    const header = this.#receiveHeaderAt;
-    words[(header + MessageHeader.nameLength) >> 2] = SOCKADDR_SLOT;
-    words[(header + MessageHeader.controlLength) >> 2] = CONTROL_BYTES;
-    const n = receiveMessage(this.receiveFd, base + header, 0);
-    if (n < 0) return n === -Errno.EAGAIN ? 0 : n;
-    this.counters.countReceived(n);
-    const ipv4 = view.getUint16(this.#peerAt, true) === AF_INET;
-    if (ipv4) loadIpv4(view, this.#peerAt + 4, this.#outerSource, 0);
-    else loadIpv6(view, this.#peerAt + 8, this.#outerSource, 0);
-    const stride = this.#readControl();
-    this.#merger.begin(this.#slotAt + HEADROOM, n, stride > 0 ? stride : Math.max(n, 1));
-    return 1;
+  get pending(): boolean {
+    return this.#merger.pending;
   }
 
-  /** The next packet of the row: `pkt.at` is its VXLAN header. */
-  next(pkt: Packet): boolean {
-    if (!this.#merger.next(pkt, this.#merge)) return false;
+  receive(pkt: Packet): number {
+    if (!this.#merger.pending) {
+      const got = this.#receiveRow();
+      if (got <= 0) return got;
+    }
+    if (!this.#merger.next(pkt, this.#merge)) this.#emptyDatagram(pkt);
     pkt.outerTos = this.#outerTos;
     for (let i = 0; i < 4; i++) pkt.outerSource[i] = this.#outerSource[i]!;
-    return true;
+    return 1;
   }
 
   transmit(pkt: Packet, endpoint: number): Outcome {
@@ -164,6 +154,29 @@ export class UdpUnderlay implements Underlay {
   close(): void {
     close(this.receiveFd);
     for (const fd of this.#sendFds) close(fd);
+  }
+
+  #emptyDatagram(pkt: Packet): void {
+    pkt.at = this.#slotAt + HEADROOM;
+    pkt.len = 0;
+    pkt.gsoSize = 0;
+  }
+
+  /** Receives one row of datagrams: 1; 0 when there is none; or the negative errno. */
+  #receiveRow(): number {
+    const { view, words, base } = this.#arena;
+    const header = this.#receiveHeaderAt;
+    words[(header + MessageHeader.nameLength) >> 2] = SOCKADDR_SLOT;
+    words[(header + MessageHeader.controlLength) >> 2] = CONTROL_BYTES;
+    const n = receiveMessage(this.receiveFd, base + header, 0);
+    if (n < 0) return n === -Errno.EAGAIN ? 0 : n;
+    this.counters.countReceived(n);
+    const ipv4 = view.getUint16(this.#peerAt, true) === AF_INET;
+    if (ipv4) loadIpv4(view, this.#peerAt + 4, this.#outerSource, 0);
+    else loadIpv6(view, this.#peerAt + 8, this.#outerSource, 0);
+    const stride = this.#readControl();
+    this.#merger.begin(this.#slotAt + HEADROOM, n, stride > 0 ? stride : Math.max(n, 1));
+    return 1;
   }
 
   #send(pkt: Packet, fd: number, at: number, len: number, segments: number): Outcome {

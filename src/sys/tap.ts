@@ -5,10 +5,28 @@ import { addressOf, check, checkReturned, errno, libc, SystemCallError } from '.
 /** TAP devices (linux/if_tun.h): a network interface whose other end is a file descriptor. */
 
 /** What user space takes or gives unfinished: checksums, TCP and UDP segmentation (TUN_F_*). */
-export const TunOffload = { checksum: 1, tso4: 2, tso6: 4, tsoEcn: 8, uso4: 0x20, uso6: 0x40 } as const;
+export const TunOffload = {
+  checksum: 1,
+  tso4: 2,
+  tso6: 4,
+  tsoEcn: 8,
+  uso4: 0x20,
+  uso6: 0x40,
+  /** Superframes inside a UDP tunnel, without and with an outer checksum (Linux 6.17). */
+  tunnelGso: 0x80,
+  tunnelGsoChecksum: 0x100,
+} as const;
+
+/** All that a pod's kernel may leave to its node. */
+export const POD_OFFLOADS =
+  TunOffload.checksum | TunOffload.tso4 | TunOffload.tso6 | TunOffload.tsoEcn | TunOffload.uso4 | TunOffload.uso6;
+/** The same, also inside tunnels: all or nothing. */
+export const TUNNEL_OFFLOADS = POD_OFFLOADS | TunOffload.tunnelGso | TunOffload.tunnelGsoChecksum;
 
 /** Bytes of struct virtio_net_hdr_v1 in front of each frame read from or written to a TAP of ours. */
 export const VNET_HEADER_LEN = 12;
+/** The same of struct virtio_net_hdr_v1_hash_tunnel, which tunnel offloads need. */
+export const VNET_TUNNEL_HEADER_LEN = 24;
 
 const TUNSETIFF = 0x400454ca;
 const TUNSETPERSIST = 0x400454cb;
@@ -29,12 +47,12 @@ const cIoctl = libc.func('int ioctl(int fd, unsigned long request, uintptr_t arg
   argument: number,
 ) => number;
 
-function configure(fd: number, name: string, offload: number): void {
+function configure(fd: number, name: string, offload: number, vnetHeaderLen: number): void {
   const request = Buffer.alloc(IFREQ_LEN);
   request.write(name);
   request.writeUInt16LE(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, IFREQ_FLAGS);
   check(cIoctl(fd, TUNSETIFF, addressOf(request)), `ioctl(TUNSETIFF, ${name})`);
-  const headerLen = Int32Array.of(VNET_HEADER_LEN);
+  const headerLen = Int32Array.of(vnetHeaderLen);
   check(cIoctl(fd, TUNSETVNETHDRSZ, addressOf(headerLen)), `ioctl(TUNSETVNETHDRSZ, ${name})`);
   check(cIoctl(fd, TUNSETOFFLOAD, offload), `ioctl(TUNSETOFFLOAD, ${name}, 0x${offload.toString(16)})`);
   check(cIoctl(fd, TUNSETPERSIST, 1), `ioctl(TUNSETPERSIST, ${name})`);
@@ -42,7 +60,7 @@ function configure(fd: number, name: string, offload: number): void {
 
 /**
  * Makes the TAP device `name` in the calling thread's network namespace, or takes over the one left there by an
- * earlier owner. Frames carry a vnet header of `VNET_HEADER_LEN` bytes.
+ * earlier owner. Frames carry a vnet header: `VNET_HEADER_LEN` bytes where `options` does not say otherwise.
  *
  * The device is persistent: closing the descriptor takes its carrier away but keeps addresses and routes, and it ends
  * with its namespace. (Closing a device that is not persistent costs 16 ms each.)
@@ -52,12 +70,12 @@ function configure(fd: number, name: string, offload: number): void {
  * @throws RangeError for a bad name; SystemCallError EBUSY when another process holds the device, EINVAL when the
  * kernel does not know an offload, EPERM without CAP_NET_ADMIN.
  */
-export function openTap(name: string, options: { offload: number }): number {
+export function openTap(name: string, options: { offload: number; vnetHeaderLen?: number }): number {
   checkInterfaceName(name);
   const flags = OpenFlag.readWrite | OpenFlag.nonBlocking | OpenFlag.closeOnExec;
   const fd = checkReturned(open('/dev/net/tun', flags), 'open(/dev/net/tun)');
   try {
-    configure(fd, name, options.offload);
+    configure(fd, name, options.offload, options.vnetHeaderLen ?? VNET_HEADER_LEN);
   } catch (error) {
     close(fd);
     throw error;

@@ -1,3 +1,5 @@
+import { sumBytes } from './checksum.ts';
+
 /** IPv4 header (RFC 791). `at` is the offset of its first byte. */
 const VERSION_IHL = 0;
 const TOS = 1;
@@ -78,6 +80,28 @@ export function ipv4Destination(view: DataView, at: number): number {
 
 export function ipv4SetChecksum(view: DataView, at: number, checksum: number): void {
   view.setUint16(at + CHECKSUM, checksum);
+}
+
+/** A header without options, whole (DF set) and with id 0 (RFC 6864 section 4.1), its checksum included. */
+export function ipv4Write(
+  view: DataView,
+  at: number,
+  source: number,
+  destination: number,
+  protocol: number,
+  tos: number,
+  ttl: number,
+  totalLength: number,
+): void {
+  view.setUint16(at + VERSION_IHL, 0x4500 | tos);
+  view.setUint16(at + TOTAL_LENGTH, totalLength);
+  view.setUint16(at + ID, 0);
+  view.setUint16(at + FRAGMENT, 0x4000);
+  view.setUint16(at + TTL, (ttl << 8) | protocol);
+  view.setUint16(at + CHECKSUM, 0);
+  view.setInt32(at + SOURCE, source);
+  view.setInt32(at + DESTINATION, destination);
+  view.setUint16(at + CHECKSUM, ~sumBytes(view, at, IPV4_HEADER_LEN) & 0xffff);
 }
 
 /** 127/8, 0/8, multicast and 240/4 may not be a source on any link (RFC 1122 section 3.2.1.3, RFC 6890). */

@@ -1,0 +1,150 @@
+/**
+ * The underlay by a TAP of its own: a wire to the router that joins the nodes, which is the kernel of the vessel. A
+ * superframe goes out whole, with VXLAN and outer headers in front, and comes in whole: virtio's tunnel offload (Linux
+ * 6.17) tells the kernel, and the node at the other end, what is inside. Nothing is cut, summed or merged; a kernel on
+ * the way that must cut it knows how. Needs no more than forwarding; where the kernel has no tunnel offload, there is
+ * `udp-underlay.ts`.
+ */
+import { Cutter } from '../encap/cut.ts';
+import { Merger } from '../encap/merge.ts';
+import {
+  OUTER_L4_OFFSET,
+  OUTER_LEN,
+  OUTER_PAYLOAD_MAX,
+  type OuterWire,
+  readOuter,
+  writeOuter,
+} from '../encap/outer.ts';
+import type { Arena } from '../packet/arena.ts';
+import { CONTINUE, Drop, type Outcome } from '../packet/outcome.ts';
+import type { Packet } from '../packet/packet.ts';
+import { completeChecksum } from '../packet/rewrite.ts';
+import { close, Errno, read, write } from '../sys/io.ts';
+import { VNET_TUNNEL_HEADER_LEN } from '../sys/tap.ts';
+import { ADDRESS_WORDS, parseAddress } from '../wire/address.ts';
+import { ETHERNET_HEADER_LEN } from '../wire/ethernet.ts';
+import { VXLAN_HEADER_LEN } from '../wire/vxlan.ts';
+import type { UnderlayPort } from './underlay.ts';
+import {
+  clearTunnelVirtioHeader,
+  readTunnelVirtioHeader,
+  Tunnelled,
+  writeTunnelVirtioHeader,
+} from './virtio-header.ts';
+import { WireCounters } from './wire-counters.ts';
+
+/** The longest frame that IPv4 lets be: 65,535 bytes of packet. */
+const READ_MAX = VNET_TUNNEL_HEADER_LEN + ETHERNET_HEADER_LEN + 65_535;
+/** Puts the frame, and with it the inner IP header 64 bytes on, on a word boundary behind the virtio header. */
+const FRAME_OFFSET = 32;
+
+export interface TapUnderlayOptions {
+  readonly arena: Arena;
+  /** The TAP, with vnet headers of `VNET_TUNNEL_HEADER_LEN`. */
+  readonly fd: number;
+  readonly wire: OuterWire;
+}
+
+export class TapUnderlay implements UnderlayPort {
+  readonly receiveFd: number;
+  readonly counters = new WireCounters();
+  lastErrno = 0;
+  readonly #arena: Arena;
+  readonly #wire: OuterWire;
+  readonly #frameAt: number;
+  readonly #cutter: Cutter;
+  /** Hands out datagrams that came in one frame, and their outer header's part. */
+  readonly #merger: Merger;
+  readonly #rowSource = new Int32Array(ADDRESS_WORDS);
+  #rowTos = 0;
+  /** IPv4 address of each endpoint. */
+  #addresses = new Int32Array(0);
+
+  constructor({ arena, fd, wire }: TapUnderlayOptions) {
+    this.#arena = arena;
+    this.receiveFd = fd;
+    this.#wire = wire;
+    this.#frameAt = arena.reserve(FRAME_OFFSET + READ_MAX) + FRAME_OFFSET;
+    this.#cutter = new Cutter(arena, OUTER_LEN + VNET_TUNNEL_HEADER_LEN);
+    this.#merger = new Merger(arena);
+  }
+
+  get pending(): boolean {
+    return this.#merger.pending;
+  }
+
+  setEndpoints(addresses: readonly string[]): void {
+    this.#addresses = Int32Array.from(addresses, (address) => parseAddress(address)![ADDRESS_WORDS - 1]!);
+  }
+
+  receive(pkt: Packet): number {
+    if (this.#merger.pending) return this.#nextOfRow(pkt);
+    const start = this.#frameAt - VNET_TUNNEL_HEADER_LEN;
+    const n = read(this.receiveFd, this.#arena.base + start, READ_MAX);
+    if (n <= 0) return n === -Errno.EAGAIN ? 0 : n;
+    pkt.at = this.#frameAt;
+    pkt.len = n - VNET_TUNNEL_HEADER_LEN;
+    this.counters.countReceived(pkt.len);
+    const kind = readTunnelVirtioHeader(pkt, start, OUTER_LEN + VXLAN_HEADER_LEN);
+    readOuter(pkt);
+    if (kind === Tunnelled.Row && pkt.len > 0) return this.#beginRow(pkt);
+    if (kind !== Tunnelled.Whole) pkt.len = 0;
+    return 1;
+  }
+
+  transmit(pkt: Packet, endpoint: number): Outcome {
+    const destination = this.#addresses[endpoint]!;
+    completeChecksum(pkt); // small ones are finished here, so that a capture on the underlay shows them right
+    if (pkt.gsoSize !== 0 && pkt.len > OUTER_PAYLOAD_MAX) return this.#transmitCut(pkt, destination);
+    writeOuter(pkt.view, pkt.at - OUTER_LEN, this.#wire, destination, pkt.len, pkt.outerTos, pkt.hash);
+    pkt.at -= OUTER_LEN;
+    pkt.len += OUTER_LEN;
+    writeTunnelVirtioHeader(pkt, pkt.at - VNET_TUNNEL_HEADER_LEN, OUTER_L4_OFFSET);
+    return this.#write(pkt.at, pkt.len, pkt.segments);
+  }
+
+  close(): void {
+    close(this.receiveFd);
+  }
+
+  /** A superframe that leaves no room for its outer headers. Pods are told to make them shorter: this is rare. */
+  #transmitCut(pkt: Packet, destination: number): Outcome {
+    const cutter = this.#cutter;
+    const at = cutter.outAt - OUTER_LEN;
+    cutter.begin(pkt);
+    while (cutter.next(1) > 0) {
+      writeOuter(pkt.view, at, this.#wire, destination, cutter.outLen, pkt.outerTos, pkt.hash);
+      clearTunnelVirtioHeader(pkt.view, at - VNET_TUNNEL_HEADER_LEN);
+      const outcome = this.#write(at, OUTER_LEN + cutter.outLen, 1);
+      if (outcome !== CONTINUE) return outcome;
+    }
+    return CONTINUE;
+  }
+
+  #beginRow(pkt: Packet): number {
+    this.#rowSource.set(pkt.outerSource);
+    this.#rowTos = pkt.outerTos;
+    this.#merger.begin(pkt.at, pkt.len, Math.max(1, pkt.gsoSize));
+    return this.#nextOfRow(pkt);
+  }
+
+  #nextOfRow(pkt: Packet): number {
+    this.#merger.next(pkt);
+    pkt.outerSource.set(this.#rowSource);
+    pkt.outerTos = this.#rowTos;
+    return 1;
+  }
+
+  /** @param at where the Ethernet header begins; the virtio header is in front of it. */
+  #write(at: number, len: number, segments: number): Outcome {
+    const n = write(this.receiveFd, this.#arena.base + at - VNET_TUNNEL_HEADER_LEN, VNET_TUNNEL_HEADER_LEN + len);
+    if (n === VNET_TUNNEL_HEADER_LEN + len) {
+      this.counters.countSent(segments, len);
+      return CONTINUE;
+    }
+    this.counters.countSendFailure();
+    if (n === -Errno.EAGAIN || n === -Errno.ENOBUFS) return Drop.UnderlayBusy;
+    this.lastErrno = -n;
+    return Drop.UnderlayError;
+  }
+}
