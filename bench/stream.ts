@@ -22,8 +22,11 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '5' },
     out: { type: 'string' },
     offload: { type: 'string', default: 'on' },
+    /** TCP congestion control of the sender; the system's default when left out. */
+    congestion: { type: 'string' },
   },
 });
+const congestion = values.congestion === undefined ? [] : ['-C', values.congestion];
 const podwire = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const home = mkdtempSync(join(tmpdir(), 'pw-bench-'));
 const env = { ...process.env, PODWIRE_HOME: home };
@@ -67,7 +70,16 @@ async function measure(rival: Rival): Promise<Round> {
   const ended = new Promise((resolve) => server.on('exit', resolve));
   await new Promise((resolve) => setTimeout(resolve, 700));
   const before = busySeconds();
-  const [program, ...words] = [...rival.client, 'iperf3', '-c', rival.serverAddress, '-t', values.seconds, '-J'];
+  const [program, ...words] = [
+    ...rival.client,
+    'iperf3',
+    '-c',
+    rival.serverAddress,
+    '-t',
+    values.seconds,
+    '-J',
+    ...congestion,
+  ];
   const report = JSON.parse(execFileSync(program!, words, { env, encoding: 'utf8', maxBuffer: 64 << 20 })) as {
     end: { sum_received: { bits_per_second: number; bytes: number } };
   };
@@ -75,6 +87,11 @@ async function measure(rival: Rival): Promise<Round> {
   await ended;
   const { bits_per_second: bits, bytes } = report.end.sum_received;
   return { gbitPerSecond: bits / 1e9, cpuSecondsPerGigabyte: busy / (bytes / 1e9) };
+}
+
+/** What both senders use: network namespaces begin with the system's default. */
+function congestionControl(): string {
+  return values.congestion ?? readFileSync('/proc/sys/net/ipv4/tcp_congestion_control', 'utf8').trim();
 }
 
 function median(numbers: readonly number[]): number {
@@ -119,7 +136,8 @@ function ratio(name: string): string {
 const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
 const text = `# One TCP stream, pod to pod on two nodes
 
-Method: iperf3, one stream, ${values.seconds} s, pod MTU ${MTU}, offload ${values.offload}, ${values.rounds} interleaved rounds after one to warm up; CPU is busy
+Method: iperf3, one stream, ${values.seconds} s, pod MTU ${MTU}, offload ${values.offload},
+congestion control ${congestionControl()}, ${values.rounds} interleaved rounds after one to warm up; CPU is busy
 core-seconds of the whole machine per gigabyte. Kernel: VXLAN device and bridge on two namespaces joined by a veth.
 
 ${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${cpus().length} × ${cpus()[0]?.model}, Linux ${release()}, Node ${process.versions.node}

@@ -8,6 +8,7 @@ import type { UnderlayWire } from '../nodes/protocol.ts';
 import { close } from '../sys/io.ts';
 import { Netlink } from '../sys/netlink.ts';
 import { openTap, TUNNEL_OFFLOADS, VNET_TUNNEL_HEADER_LEN } from '../sys/tap.ts';
+import { Refusal } from '../vessel/refusal.ts';
 import { ETHERNET_HEADER_LEN } from '../wire/ethernet.ts';
 import { VXLAN_HEADER_LEN } from '../wire/vxlan.ts';
 import type { Topology, TopologyNode } from './topology.ts';
@@ -33,7 +34,7 @@ export interface UnderlayNetwork {
   readonly description: string;
 }
 
-/** @throws SystemCallError; for `--underlay tap` also where `auto` would have fallen back to sockets. */
+/** @throws SystemCallError; Refusal for `--underlay tap` where `auto` would have fallen back to sockets. */
 export function createUnderlay(topology: Topology): UnderlayNetwork {
   const { underlay, offload } = topology;
   const netlink = new Netlink();
@@ -42,7 +43,7 @@ export function createUnderlay(topology: Topology): UnderlayNetwork {
     if (underlay === 'udp' || (underlay === 'auto' && !offload)) return sockets(netlink, topology, '');
     const obstacle = routedObstacle(netlink);
     if (obstacle === undefined) return routed(netlink, topology);
-    if (underlay === 'tap') throw new Error(`--underlay tap: ${obstacle}`);
+    if (underlay === 'tap') throw new Refusal(`--underlay tap: ${obstacle}; --underlay udp works everywhere`);
     return sockets(netlink, topology, ` (${obstacle})`);
   } finally {
     netlink.close();

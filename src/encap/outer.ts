@@ -3,7 +3,7 @@
  * checksum is zero, as the RFC recommends.
  */
 import type { Packet } from '../packet/packet.ts';
-import { loadIpv4 } from '../wire/address.ts';
+import { ADDRESS_WORDS, loadIpv4 } from '../wire/address.ts';
 import { ETHERNET_HEADER_LEN, EtherType, etherType, writeEtherType, writeMacs } from '../wire/ethernet.ts';
 import {
   IPV4_HEADER_LEN,
@@ -70,7 +70,7 @@ export function readOuter(pkt: Packet): void {
   const { view } = pkt;
   const ipAt = pkt.at + ETHERNET_HEADER_LEN;
   const available = pkt.len - ETHERNET_HEADER_LEN;
-  pkt.outerSource.fill(0);
+  for (let i = 0; i < ADDRESS_WORDS; i++) pkt.outerSource[i] = 0;
   pkt.outerTos = 0;
   pkt.len = 0;
   if (available <= 0 || etherType(view, pkt.at) !== EtherType.Ipv4) return;

@@ -98,7 +98,7 @@ function offloads(): MachineCheck {
   const found = JSON.parse(result.stdout) as Offloads;
   const missing = Object.entries(found).flatMap(([name, has]) => (has ? [] : [name]));
   if (missing.length === 0) return { ...base, ok: true, found: 'TCP and UDP superframes, whole way', remedy: '' };
-  const remedy = 'a newer kernel makes it faster (Linux 6.2 has them all)';
+  const remedy = 'a newer kernel makes it faster (Linux 6.17 has them all)';
   return { ...base, ok: false, found: `the kernel has no ${missing.join(', ')}`, remedy };
 }
 

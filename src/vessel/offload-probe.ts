@@ -3,7 +3,7 @@
  * this kernel have? Prints one line of JSON.
  */
 import { close } from '../sys/io.ts';
-import { acceptedOffloads, openTap, TunOffload } from '../sys/tap.ts';
+import { acceptedOffloads, openTap, TUNNEL_OFFLOADS, TunOffload, VNET_TUNNEL_HEADER_LEN } from '../sys/tap.ts';
 import { openUdp, supportsSegmentation } from '../sys/udp.ts';
 
 /** What the kernel lets us leave to it, and what is slower without. */
@@ -16,6 +16,8 @@ export interface Offloads {
   /** Many datagrams in one send (Linux 4.18), in one receive (Linux 5.0). */
   readonly udpSegment: boolean;
   readonly udpGro: boolean;
+  /** Superframes whole inside tunnels (Linux 6.17). */
+  readonly tunnelGso: boolean;
 }
 
 const tap = openTap('probe0', { offload: 0 });
@@ -28,7 +30,17 @@ const offloads: Offloads = {
   uso: (accepted & uso4) !== 0 && (accepted & uso6) !== 0,
   udpSegment: supportsSegmentation(udp.fd),
   udpGro: udp.gro,
+  tunnelGso: hasTunnelGso(),
 };
 close(tap);
 close(udp.fd);
 process.stdout.write(`${JSON.stringify(offloads)}\n`);
+
+function hasTunnelGso(): boolean {
+  try {
+    close(openTap('probe1', { offload: TUNNEL_OFFLOADS, vnetHeaderLen: VNET_TUNNEL_HEADER_LEN }));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -26,6 +26,7 @@ describe('nodes', () => {
         },
       ],
       pods: [],
+      underlay: 'auto',
     });
   });
 

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
+import { release } from 'node:os';
 
 /**
  * What a test may need from the machine. A test names its needs; where one is missing the test is skipped, the
@@ -20,6 +21,11 @@ const probes = {
       stdio: 'ignore',
     });
     return true;
+  },
+  /** Superframes in tunnels through TAPs. */
+  'tunnel-offload': () => {
+    const [major, minor] = release().split('.').map(Number);
+    return major! > 6 || (major === 6 && minor! >= 17);
   },
   built: () => existsSync(new URL('../../dist/cli/main.js', import.meta.url)),
   testdata: () => existsSync(process.env['PODWIRE_TESTDATA'] ?? '/nonexistent'),

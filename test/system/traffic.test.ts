@@ -8,6 +8,8 @@ import { addresses, podAddresses, twoNodes } from './worlds.ts';
 
 const lacks = missing('linux', 'built', 'tun', 'vessel', 'program:nsenter', 'program:ping');
 
+const lacksTunnels = lacks ?? missing('tunnel-offload');
+
 const TRANSFER_BYTES = 100 * 1024 * 1024;
 const POD_MTU = 1450;
 const IPV4_ICMP_LEN = 28;
@@ -33,12 +35,19 @@ async function expectSameBytes(...parameters: Parameters<typeof transfer>): Prom
   expect(client.received).toBe(server.sent);
 }
 
-for (const offload of ['on', 'off'] as const) {
-  describeUnless(lacks, `traffic with offload ${offload}`, () => {
+const kinds = [
+  { name: 'superframes whole between nodes', flags: ['--underlay', 'tap'] },
+  { name: 'UDP sockets between nodes', flags: ['--underlay', 'udp'] },
+  { name: 'offload off', flags: ['--offload', 'off'] },
+  { name: 'offload off, TAPs between nodes', flags: ['--offload', 'off', '--underlay', 'tap'] },
+] as const;
+
+for (const { name, flags } of kinds) {
+  describeUnless(flags.some((flag) => flag === 'tap') ? lacksTunnels : lacks, `traffic: ${name}`, () => {
     const cluster = testCluster();
 
     beforeAll(async () => {
-      await cluster.up(twoNodes(), ['--offload', offload]);
+      await cluster.up(twoNodes(), [...flags]);
     });
 
     test('pods have the first addresses of their nodes that are free, and so on every run', async () => {

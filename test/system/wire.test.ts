@@ -61,22 +61,42 @@ function readDatagram(line: string): Datagram {
   };
 }
 
-for (const offload of ['on', 'off'] as const) {
-  describeUnless(lacks, `a referee on the wire, offload ${offload}`, () => {
+/** Superframes are cut before the capture, so that it shows what a wire would: by the kernel, where they come whole. */
+const wires = [
+  {
+    name: 'UDP sockets',
+    flags: ['--underlay', 'udp'],
+    devices: ['lo'],
+    cut: ['gso', 'off', 'tx-udp-segmentation', 'off'],
+    on: ['-i', 'lo'],
+  },
+  { name: 'offload off', flags: ['--offload', 'off'], devices: [], cut: [], on: ['-i', 'lo'] },
+  {
+    name: 'superframes whole',
+    flags: ['--underlay', 'tap'],
+    devices: ['underlay0', 'underlay1'],
+    cut: ['tx-udp_tnl-segmentation', 'off', 'tx-udp_tnl-csum-segmentation', 'off', 'tx', 'off'],
+    on: ['-i', 'any', '-Q', 'out'],
+  },
+] as const;
+
+for (const { name, flags, devices, cut, on } of wires) {
+  describeUnless(lacks, `a referee on the wire: ${name}`, () => {
     const cluster = testCluster();
     let capture = '';
     let datagrams: Datagram[] = [];
 
     beforeAll(async () => {
-      await cluster.up(twoNodes(), ['--offload', offload]);
+      await cluster.up(twoNodes(), [...flags]);
       capture = join(cluster.home, 'wire.pcap');
       const through = cluster.intoVessel();
-      // Superframes are cut before the capture, so that it shows what a wire would.
-      const cut = ['ethtool', '-K', 'lo', 'gso', 'off', 'tx-udp-segmentation', 'off'];
-      expect((await cluster.start(cut, { through }).result).code).toBe(0);
+      for (const device of devices) {
+        const { code, stderr } = await cluster.start(['ethtool', '-K', device, ...cut], { through }).result;
+        expect(code, stderr).toBe(0);
+      }
       const tcpdump = cluster.start(
         [
-          ...['tcpdump', '-i', 'lo', '-B', '65536', '-s', '2048', '--immediate-mode', '-U'],
+          ...['tcpdump', ...on, '-B', '65536', '-s', '2048', '--immediate-mode', '-U'],
           ...['-w', capture, 'udp', 'port', '4789'],
         ],
         { through },
