@@ -31,6 +31,26 @@ export class Counters {
     this.#values[Term.Originated]!++;
   }
 
+  /** A packet came into being as the copy of one that goes on. */
+  countCopied(): void {
+    this.#values[Term.Copied]!++;
+  }
+
+  /** A packet became `pieces` packets, each of which goes on by itself. */
+  countSplit(pieces: number): void {
+    this.#values[Term.Split]! += pieces - 1;
+  }
+
+  /** A packet stays here for a while: in reassembly, on a link, in a queue. */
+  countHeld(): void {
+    this.#values[Term.Held]!++;
+  }
+
+  /** A packet that was held goes on, or ends; the one who releases it counts how. */
+  countReleased(): void {
+    this.#values[Term.Held]!--;
+  }
+
   countDelivered(): void {
     this.#values[Term.Delivered]!++;
   }
@@ -63,6 +83,8 @@ export class Counters {
     return {
       received: v[Term.Received]!,
       originated: v[Term.Originated]!,
+      copied: v[Term.Copied]!,
+      split: v[Term.Split]!,
       delivered: v[Term.Delivered]!,
       held: v[Term.Held]!,
       violations: v[Term.Violations]!,
@@ -75,6 +97,8 @@ export class Counters {
 export interface CounterSnapshot {
   readonly received: number;
   readonly originated: number;
+  readonly copied: number;
+  readonly split: number;
   readonly delivered: number;
   readonly held: number;
   /** How often the check has failed: anything but 0 is a bug in podwire. */

@@ -238,7 +238,7 @@ export const Consumed = Object.fromEntries(consumeRows.map((row, i) => [row.name
 /** Go on with the next stage. */
 export const CONTINUE = 0;
 /** Positive: the packet has found its place. */
-export const Place = { KnownFlow: 1, NewFlow: 2, Delivered: 3 } as const;
+export const Place = { KnownFlow: 1, NewFlow: 2, Delivered: 3, Held: 4 } as const;
 
 /** 0 continues, negative is a drop reason, positive a place. */
 export type Outcome = number;
@@ -247,6 +247,7 @@ export type Outcome = number;
 export function outcomeName(outcome: Outcome): string {
   if (outcome < 0) return `dropped: ${dropReasons[-1 - outcome]?.name ?? outcome}`;
   if (outcome >= CONSUME_BASE) return `consumed: ${consumeReasons[outcome - CONSUME_BASE]?.name ?? outcome}`;
+  if (outcome === Place.Held) return 'held';
   return outcome === Place.Delivered ? 'delivered' : 'in progress';
 }
 
