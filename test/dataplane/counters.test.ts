@@ -43,7 +43,7 @@ test('the snapshot leaves out reasons that never were', () => {
   counters.countReceived();
   counters.countDropped(3);
   expect(counters.snapshot()).toEqual({
-    ...{ received: 1, originated: 0, delivered: 0, held: 0, violations: 0 },
+    ...{ received: 1, originated: 0, copied: 0, split: 0, delivered: 0, held: 0, violations: 0 },
     ...{ dropped: { [dropReasons[3]!.name]: 1 }, consumed: {} },
   });
 });
