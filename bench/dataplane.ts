@@ -34,7 +34,16 @@ const server = address('10.244.1.2')[3]!;
 
 const dp = new Dataplane(
   arena,
-  { macHigh: nodeHigh, macLow: nodeLow, vni: 1, tunnelMtu: 1450, connectionsMax: 65_536, seed: 1 },
+  {
+    macHigh: nodeHigh,
+    macLow: nodeLow,
+    vni: 1,
+    tunnelMtu: 1450,
+    icmpSources: new Int32Array(8),
+    reassemblySlots: 8,
+    connectionsMax: 65_536,
+    seed: 1,
+  },
   () => 1,
 );
 const port: Port = {

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import type { NodeUpdate, Question, TapSpec } from '../nodes/protocol.ts';
 import { NodeSupervisor } from '../nodes/supervisor.ts';
-import { compileEndpoints, compilePod, compileRoutes, compileSettings } from './compile.ts';
+import { compileEndpoints, compilePod, compileRoutes, compileSettings, hostAddresses, hostMac } from './compile.ts';
 import { createPodNetwork, POD_INTERFACE } from './pod-network.ts';
 import { createPlace, type Place } from './pod-place.ts';
 import type { Topology, TopologyNode, TopologyPod } from './topology.ts';
@@ -166,16 +166,6 @@ export class Cluster {
 
 function counted(count: number, one: string, many: string): string {
   return `${count} ${count === 1 ? one : many}`;
-}
-
-/** The host's end of its wire has the MAC of the node with the local bit's neighbour set: two ends, two addresses. */
-function hostMac(node: TopologyNode): string {
-  return node.mac.replace(/^02/, '06');
-}
-
-/** The node's IP, then the first address of each of its pod CIDRs. */
-function hostAddresses(node: TopologyNode): string[] {
-  return [node.underlayAddress, ...node.gatewayAddresses];
 }
 
 function hostTap(node: TopologyNode, network: number): TapSpec {

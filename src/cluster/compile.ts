@@ -15,6 +15,7 @@ export function compileSettings(
     name: node.name,
     underlayAddress: node.underlayAddress,
     mac: node.mac,
+    gatewayAddresses: node.gatewayAddresses,
     vni: topology.vni,
     podMtu: topology.podMtu,
     offload: topology.offload,
@@ -65,6 +66,16 @@ export function compileRoutes(
 
 export function compilePod(pod: TopologyPod, index: number, namespacePath: string, interfaceName: string): PodSpec {
   return { index, namespacePath, interfaceName, mac: pod.mac, addresses: pod.addresses };
+}
+
+/** The host's end of its wire has the MAC of the node with the local bit's neighbour set: two ends, two addresses. */
+export function hostMac(node: TopologyNode): string {
+  return node.mac.replace(/^02/, '06');
+}
+
+/** The node's IP, then the first address of each of its pod CIDRs. */
+export function hostAddresses(node: TopologyNode): string[] {
+  return [node.underlayAddress, ...node.gatewayAddresses];
 }
 
 function whole(address: string): string {

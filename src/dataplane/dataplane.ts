@@ -4,16 +4,19 @@
  */
 
 import { Connections } from '../conntrack/connections.ts';
+import { Cutter } from '../encap/cut.ts';
 import { type TunnelEndpoint, TunnelEndpoints } from '../encap/vxlan.ts';
 import type { Arena } from '../packet/arena.ts';
 import { KEY_WORDS } from '../packet/flow-key.ts';
 import type { Outcome } from '../packet/outcome.ts';
-import type { Packet } from '../packet/packet.ts';
+import { FRAME_HEADROOM, Packet } from '../packet/packet.ts';
 import { Policies } from '../policy/policies.ts';
 import { Services } from '../service/services.ts';
 import { PrefixTable, type PrefixTableData } from '../tables/prefix-table.ts';
 import { Counters } from './counters.ts';
 import { FlightRecorder } from './flight-recorder.ts';
+import { ErrorBudget } from './icmp-errors.ts';
+import { Reassembly } from './reassembly.ts';
 
 /** A pod's, the host's or the outside's end of a wire: frames leave through `transmit`. */
 export interface Port {
@@ -32,9 +35,16 @@ export interface Port {
 
 /** The tunnel's end of the underlay: cuts, completes checksums, sends. */
 export interface Underlay {
-  /** @param pkt with its tunnel header on. @param endpoint index in the node's endpoints. */
-  transmit(pkt: Packet, endpoint: number): Outcome;
+  /**
+   * `Place.Held` when the packet waits: it is counted then, and again when it goes on.
+   *
+   * @param pkt with its tunnel header on. @param endpoint index in the node's endpoints.
+   */
+  transmit(pkt: Packet, endpoint: number, nowMs: number): Outcome;
 }
+
+/** A packet of any length behind the headers of an ICMP error. */
+const SCRATCH_BYTES = 66_048;
 
 export interface NodeConstants {
   readonly macHigh: number;
@@ -43,6 +53,10 @@ export interface NodeConstants {
   /** IP MTU inside tunnels. */
   readonly tunnelMtu: number;
   readonly connectionsMax: number;
+  /** The node's first pod-CIDR address of each family, IPv4 first, four words each; zeros for none. */
+  readonly icmpSources: Int32Array;
+  /** Datagrams in pieces, at once. */
+  readonly reassemblySlots: number;
   /** Of this run: seeds every hash. */
   readonly seed: number;
 }
@@ -66,6 +80,16 @@ export class Dataplane {
   routeRevision = 1;
   /** Key of a packet that begins a connection, before anything is translated. */
   readonly originalKey = new Int32Array(KEY_WORDS);
+  readonly reassembly: Reassembly;
+  readonly errorBudget = new ErrorBudget();
+  /** Cuts superframes where they must be cut before the port; one packet at a time. */
+  readonly cutter: Cutter;
+  /** For packets that begin here: fragments, ICMP errors. One at a time, at `scratchAt`, with headroom in front. */
+  readonly scratch: Packet;
+  readonly scratchAt: number;
+  /** A segment that the cutter has laid out, and a packet that an ICMP error quotes. */
+  readonly segment: Packet;
+  readonly quoted: Packet;
 
   /** @param random 32 random bits a call. */
   constructor(arena: Arena, node: NodeConstants, random: () => number, counters = new Counters()) {
@@ -76,6 +100,12 @@ export class Dataplane {
     this.recorder = new FlightRecorder(arena);
     this.connections = new Connections(node.connectionsMax, node.seed);
     this.services = new Services([], node.seed);
+    this.reassembly = new Reassembly(arena, node.reassemblySlots, node.seed, counters);
+    this.cutter = new Cutter(arena, FRAME_HEADROOM);
+    this.scratch = new Packet(arena);
+    this.scratchAt = arena.reserve(FRAME_HEADROOM + SCRATCH_BYTES) + FRAME_HEADROOM;
+    this.segment = new Packet(arena);
+    this.quoted = new Packet(arena);
   }
 
   /** Routes and endpoints change together: a packet sees the old or the new, never a mixture (KP-058). */

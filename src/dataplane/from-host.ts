@@ -7,6 +7,7 @@ import type { Dataplane, Port } from './dataplane.ts';
 import { flowKey, knownFlow } from './flows.ts';
 import { forward } from './forward.ts';
 import { neighbour } from './neighbour.ts';
+import { reassemble } from './reassemble.ts';
 import { route } from './route.ts';
 import { sourceMac, sourceOfHost } from './sources.ts';
 
@@ -18,6 +19,7 @@ export function fromHost(dp: Dataplane, port: Port, pkt: Packet, nowMs: number):
   const place =
     validate(pkt) ||
     sourceMac(port, pkt) ||
+    reassemble(dp, pkt, nowMs) ||
     neighbour(dp, port, pkt) ||
     flowKey(pkt) ||
     sourceOfHost(dp, pkt) ||

@@ -7,6 +7,7 @@ import { ingressPolicy } from '../policy/policies.ts';
 import type { Dataplane } from './dataplane.ts';
 import { flowKey, knownFlow } from './flows.ts';
 import { forward } from './forward.ts';
+import { reassemble } from './reassemble.ts';
 import { route } from './route.ts';
 import { sourceBehindTunnel } from './sources.ts';
 
@@ -22,6 +23,7 @@ export function fromUnderlay(dp: Dataplane, pkt: Packet, nowMs: number): Outcome
     onlyIp(pkt) ||
     innerMacIsOurs(pkt, dp.node.macHigh, dp.node.macLow) ||
     ecnDecapsulate(pkt) ||
+    reassemble(dp, pkt, nowMs) ||
     flowKey(pkt) ||
     sourceBehindTunnel(dp, pkt) ||
     knownFlow(dp, pkt, nowMs) ||

@@ -9,20 +9,28 @@ import type { Dataplane, Port } from './dataplane.ts';
 import { fromHost } from './from-host.ts';
 import { fromPod } from './from-pod.ts';
 import { fromUnderlay } from './from-underlay.ts';
+import { answerDrop } from './icmp-errors.ts';
+import { expireFragments } from './reassemble.ts';
 
 export function receiveFromPod(dp: Dataplane, port: Port, pkt: Packet, nowMs: number): Outcome {
   begin(dp, pkt, port.way, nowMs);
-  return end(dp, pkt, fromPod(dp, port, pkt, nowMs));
+  return end(dp, pkt, fromPod(dp, port, pkt, nowMs), nowMs);
 }
 
 export function receiveFromHost(dp: Dataplane, port: Port, pkt: Packet, nowMs: number): Outcome {
   begin(dp, pkt, port.way, nowMs);
-  return end(dp, pkt, fromHost(dp, port, pkt, nowMs));
+  return end(dp, pkt, fromHost(dp, port, pkt, nowMs), nowMs);
 }
 
 export function receiveFromUnderlay(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
   begin(dp, pkt, way(Way.None, 0), nowMs); // which tunnel it is, its story finds out
-  return end(dp, pkt, fromUnderlay(dp, pkt, nowMs));
+  return end(dp, pkt, fromUnderlay(dp, pkt, nowMs), nowMs);
+}
+
+/** Ends what has waited too long. @param budget connections to look at, so that a crowd of them does not stop packets. */
+export function expire(dp: Dataplane, nowMs: number, budget: number): void {
+  if (dp.connections.count > 0) dp.connections.expire(nowMs, budget);
+  expireFragments(dp, nowMs);
 }
 
 function begin(dp: Dataplane, pkt: Packet, ingress: number, nowMs: number): void {
@@ -32,13 +40,14 @@ function begin(dp: Dataplane, pkt: Packet, ingress: number, nowMs: number): void
   dp.recorder.begin(pkt, nowMs);
 }
 
-function end(dp: Dataplane, pkt: Packet, outcome: Outcome): Outcome {
+function end(dp: Dataplane, pkt: Packet, outcome: Outcome, nowMs: number): Outcome {
+  dp.recorder.end(pkt, outcome);
   if (outcome < 0) {
     dp.counters.countDropped(-1 - outcome);
+    answerDrop(dp, pkt, outcome, nowMs);
   } else {
     const consumed = consumeIndex(outcome);
     if (consumed >= 0) dp.counters.countConsumed(consumed);
   }
-  dp.recorder.end(pkt, outcome);
   return outcome;
 }

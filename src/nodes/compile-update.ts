@@ -1,7 +1,7 @@
 /** Turns an update's text into tables. Runs on the control thread, so that the loop only swaps references. */
 import type { TunnelEndpoint } from '../encap/vxlan.ts';
 import { type PrefixEntry, PrefixTable } from '../tables/prefix-table.ts';
-import { isIpv4Words, parseAddress } from '../wire/address.ts';
+import { ADDRESS_WORDS, isIpv4Words, parseAddress } from '../wire/address.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import type { CompiledUpdate, EndpointSpec, NodeUpdate, RouteSpec } from './protocol.ts';
 
@@ -32,6 +32,16 @@ export function addressWords(text: string): Int32Array {
   const words = parseAddress(text);
   if (words === undefined) throw new Error(`not an address: ${text}`);
   return words;
+}
+
+/** The first address of each family, as `NodeConstants.icmpSources` has them. */
+export function icmpSources(addresses: readonly string[]): Int32Array {
+  const sources = new Int32Array(2 * ADDRESS_WORDS);
+  for (const text of [...addresses].reverse()) {
+    const words = addressWords(text);
+    sources.set(words, isIpv4Words(words, 0) ? 0 : ADDRESS_WORDS);
+  }
+  return sources;
 }
 
 function compileRoute(route: RouteSpec): PrefixEntry {

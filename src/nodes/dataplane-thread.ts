@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Counters } from '../dataplane/counters.ts';
 import { Dataplane } from '../dataplane/dataplane.ts';
+import { REASSEMBLY_SLOTS } from '../dataplane/reassembly.ts';
 import { Arena } from '../packet/arena.ts';
 import { Packet } from '../packet/packet.ts';
 import { Way, way } from '../packet/way.ts';
@@ -24,19 +25,20 @@ import {
 } from '../sys/tap.ts';
 import { ADDRESS_WORDS } from '../wire/address.ts';
 import { parseMac } from '../wire/ethernet.ts';
-import { addressWords } from './compile-update.ts';
+import { addressWords, icmpSources } from './compile-update.ts';
 import { snapshotConnections } from './connection-snapshot.ts';
 import { Loop } from './loop.ts';
 import type { CompiledUpdate, DataplaneThreadData, FromNode, NodeCounters, TapSpec, ToDataplane } from './protocol.ts';
+import { randomWords } from './random-words.ts';
 
-/** Receive slots, flight recorder, headers of cut segments and tunnel addresses, with room to grow. */
-const ARENA_BYTES = 4 << 20;
+/** Receive slots, flight recorder, cut segments, tunnel addresses and datagrams in pieces. Untouched pages cost nothing. */
+const ARENA_BYTES = 8 << 20;
 
 const data = workerData as DataplaneThreadData;
 const { settings } = data;
 const port = parentPort!;
 
-const random = xorshift(data.seed);
+const random = randomWords(data.seed);
 const arena = new Arena(ARENA_BYTES);
 arena.base = addressOf(arena.buffer);
 const [macHigh, macLow] = parseMac(settings.mac);
@@ -48,6 +50,8 @@ const dataplane = new Dataplane(
     vni: settings.vni,
     tunnelMtu: settings.podMtu,
     connectionsMax: settings.connectionsMax,
+    icmpSources: icmpSources(settings.gatewayAddresses),
+    reassemblySlots: REASSEMBLY_SLOTS,
     seed: data.seed,
   },
   random,
@@ -193,15 +197,4 @@ function counters(): NodeCounters {
 
 function connections(): unknown {
   return snapshotConnections(dataplane.connections, clock());
-}
-
-/** 32 random bits a call (Marsaglia's xorshift32): enough to spread ports; secrets come from elsewhere. */
-function xorshift(seed: number): () => number {
-  let state = seed | 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state;
-  };
 }

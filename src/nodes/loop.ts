@@ -7,7 +7,7 @@
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Dataplane } from '../dataplane/dataplane.ts';
-import { receiveFromHost, receiveFromPod, receiveFromUnderlay } from '../dataplane/receive.ts';
+import { expire, receiveFromHost, receiveFromPod, receiveFromUnderlay } from '../dataplane/receive.ts';
 import type { Packet } from '../packet/packet.ts';
 import type { TapPort } from '../ports/tap.ts';
 import type { UnderlayPort } from '../ports/underlay.ts';
@@ -82,7 +82,7 @@ export class Loop {
       const ready = this.#epoll.wait(sleepMs);
       const nowMs = clock(); // one reading per batch
       for (let i = 0; i < ready; i++) this.#serve(this.#epoll.token(i), nowMs);
-      if (dataplane.connections.count > 0) dataplane.connections.expire(nowMs, EXPIRE_BUDGET);
+      expire(dataplane, nowMs, EXPIRE_BUDGET);
       if (nowMs >= this.#nextTickMs) this.#tick(nowMs);
     }
   }

@@ -13,6 +13,8 @@ export interface NodeSettings {
   readonly name: string;
   readonly underlayAddress: string;
   readonly mac: string;
+  /** The first address of each of its pod CIDRs: where its ICMP errors come from. */
+  readonly gatewayAddresses: readonly string[];
   readonly vni: number;
   /** IP MTU of pods and inside tunnels. */
   readonly podMtu: number;

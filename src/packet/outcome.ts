@@ -61,9 +61,10 @@ const dropRows = [
     look: 'A packet socket with PACKET_VNET_HDR inside the pod.',
   },
   {
-    name: 'Fragment',
-    means: 'An IP fragment. Datagrams are not reassembled yet, so ports are unknown: closed, not open (TN-060).',
-    look: 'Send datagrams that fit the pod MTU.',
+    name: 'BadFragment',
+    means:
+      'A fragment that fits no datagram: not a multiple of 8 bytes, empty, beyond the end or beyond 65,535 bytes (TN-054, TN-055).',
+    look: 'A fuzzer, or a raw socket.',
   },
   {
     name: 'SpoofedMac',
@@ -190,6 +191,31 @@ const dropRows = [
     means: 'The kernel refused the frame on its way into a port.',
     look: 'The node log names the system error.',
   },
+  {
+    name: 'FragmentOverlap',
+    means: 'Fragments of one datagram overlap: all of them are discarded (TN-056, RFC 5722).',
+    look: 'An attack on firewalls, or two senders with one address.',
+  },
+  {
+    name: 'FragmentTimeout',
+    means: 'The rest of the datagram did not come in time: 30 s, IPv6 60 s (TN-052).',
+    look: 'Loss on the way of the other fragments.',
+  },
+  {
+    name: 'FragmentEvicted',
+    means: 'Newer datagrams needed the place, or 64 fragments of others came in between (TN-057, TN-058).',
+    look: 'Many large datagrams at once; loss.',
+  },
+  {
+    name: 'LinkLoss',
+    means: 'The link to the other node lost it, as `podwire link set --loss` asks.',
+    look: '`podwire link get`.',
+  },
+  {
+    name: 'LinkQueueFull',
+    means: 'Too many packets wait on links of this node.',
+    look: '`podwire link get`: rate times latency is more than 8 MB.',
+  },
 ] as const satisfies readonly Reason[];
 
 const consumeRows = [
@@ -215,6 +241,8 @@ const consumeRows = [
     means: 'MLD or IGMP report: the kernel announces its groups on every interface.',
     look: '',
   },
+  { name: 'Reassembled', means: 'A fragment became part of a datagram, which goes on in its place.', look: '' },
+  { name: 'FragmentRepeated', means: 'A fragment that had come before (TN-056).', look: '' },
 ] as const satisfies readonly Reason[];
 
 export type DropName = (typeof dropRows)[number]['name'];

@@ -12,6 +12,10 @@ import { KEY_WORDS } from './flow-key.ts';
  */
 export const ChecksumState = { Complete: 0, Partial: 1, Unverified: 2 } as const;
 
+/** In `pkt.fragment`: this is not the last one. */
+export const MORE_FRAGMENTS = 0x2000;
+export const FRAGMENT_OFFSET_MASK = 0x1fff;
+
 /** `pkt.connection` of a packet that has none yet. */
 export const UNTRACKED = -1;
 /** `pkt.connection` of an ICMP error about a known connection: it passes, and never touches the entry. */
@@ -53,6 +57,10 @@ export class Packet {
 
   // Set by `validate`.
   etherType = 0;
+  /** 0 for a whole packet; of a fragment `MORE_FRAGMENTS`, and its offset in units of eight bytes. */
+  fragment = 0;
+  /** Of a fragment: its identification. `l4At` and `l4Len` are then what it carries. */
+  fragmentId = 0;
   /** 4, 6, or 0 for what is not IP. */
   version = 0;
   protocol = 0;
@@ -62,6 +70,10 @@ export class Packet {
   l4Len = 0;
   /** First byte after the TCP, UDP or SCTP header, what a superframe is cut from; `l4At` for other protocols. */
   payloadAt = 0;
+
+  // Set by `reassemble`.
+  /** Length of the longest fragment (an IP packet) that the packet came in; 0 when it came whole. */
+  fragmentMax = 0;
 
   // Set by the connection stages.
   /** Key of the packet as it is now (`flow-key.ts`). */
@@ -75,6 +87,10 @@ export class Packet {
   // Set by `route`.
   /** Way it goes out by. */
   egress = 0;
+
+  // Set by `fits`.
+  /** Length of the IP packets that it must leave in; 0 when it leaves whole. */
+  fragmentTo = 0;
 
   constructor(arena: Arena) {
     this.arena = arena;

@@ -100,6 +100,18 @@ export function decrementTtl(pkt: Packet): boolean {
   return true;
 }
 
+/** Takes `decrementTtl` back. */
+export function incrementTtl(pkt: Packet): void {
+  const { view, l3At } = pkt;
+  if (pkt.version === 6) {
+    ipv6SetHopLimit(view, l3At, ipv6HopLimit(view, l3At) + 1);
+    return;
+  }
+  const before = view.getUint16(l3At + 8);
+  ipv4SetTtl(view, l3At, ipv4Ttl(view, l3At) + 1);
+  patchIpv4Checksum(pkt, before, before + 0x100);
+}
+
 /** Sets the two ECN bits of the IP header (RFC 3168). */
 export function setEcn(pkt: Packet, ecn: number): void {
   const { view, l3At } = pkt;

@@ -1,7 +1,8 @@
 /**
  * The first stage of every story: is the frame what it says it is? After `validate` has continued, the packet's
  * offsets are set, its headers may be read without further checks, bytes after the IP packet are cut off, and its
- * checksum is complete or partial, never unverified.
+ * checksum is complete or partial, never unverified. Of a fragment (`pkt.fragment` is not 0) only the IP header has been
+ * looked at: what it carries is judged once the datagram is together.
  */
 import { ETHERNET_HEADER_LEN, EtherType, etherType, sourceMacIsGroup } from '../wire/ethernet.ts';
 import { ICMP_HEADER_LEN } from '../wire/icmp.ts';
@@ -9,6 +10,7 @@ import {
   ipv4CheckedLen,
   ipv4Destination,
   ipv4Fragmented,
+  ipv4Id,
   ipv4MartianDestination,
   ipv4MartianSource,
   ipv4Protocol,
@@ -18,6 +20,7 @@ import {
 } from '../wire/ipv4.ts';
 import {
   IPV6_EXTENSIONS_MAX,
+  IPV6_FRAGMENT_HEADER_LEN,
   IPV6_HEADER_LEN,
   Ipv6Extension,
   ipv6CheckedLen,
@@ -31,7 +34,7 @@ import { SCTP_HEADER_LEN } from '../wire/sctp.ts';
 import { TCP_CHECKSUM, tcpCheckedLen } from '../wire/tcp.ts';
 import { UDP_CHECKSUM, UDP_HEADER_LEN, udpCheckedLen, udpLength } from '../wire/udp.ts';
 import { CONTINUE, Drop, type Outcome } from './outcome.ts';
-import { ChecksumState, type Packet, UNTRACKED } from './packet.ts';
+import { ChecksumState, MORE_FRAGMENTS, type Packet, UNTRACKED } from './packet.ts';
 import { completeGeneric, verifyChecksum } from './rewrite.ts';
 
 /** A superframe of more segments than this has a segment size no TCP or UDP sender uses (Linux's smallest MSS is 48). */
@@ -45,8 +48,10 @@ export function validate(pkt: Packet): Outcome {
   pkt.l3At = pkt.at + ETHERNET_HEADER_LEN;
   pkt.connection = UNTRACKED;
   pkt.protocol = 0;
-  if (type === EtherType.Ipv4) return validateIpv4(pkt) || validateL4(pkt);
-  if (type === EtherType.Ipv6) return validateIpv6(pkt) || validateL4(pkt);
+  pkt.fragment = 0;
+  pkt.fragmentMax = 0;
+  if (type === EtherType.Ipv4) return validateIpv4(pkt) || validateUpper(pkt);
+  if (type === EtherType.Ipv6) return validateIpv6(pkt) || validateUpper(pkt);
   pkt.version = 0;
   if (type === EtherType.Arp) return validateArp(pkt);
   if (type === EtherType.Vlan || type === EtherType.QinQ) return Drop.VlanTagged;
@@ -71,7 +76,8 @@ function validateIpv4(pkt: Packet): Outcome {
   if (headerLen > 20 && ipv4SourceRouted(view, l3At)) return Drop.SourceRouted;
   if (ipv4MartianSource(ipv4Source(view, l3At))) return Drop.MartianAddress;
   if (ipv4MartianDestination(ipv4Destination(view, l3At))) return Drop.MartianAddress;
-  if (ipv4Fragmented(view, l3At) !== 0) return Drop.Fragment;
+  pkt.fragment = ipv4Fragmented(view, l3At);
+  pkt.fragmentId = ipv4Id(view, l3At);
   pkt.version = 4;
   pkt.len = l3At - pkt.at + totalLength; // Ethernet pads short frames
   pkt.protocol = ipv4Protocol(view, l3At);
@@ -99,21 +105,47 @@ function walkExtensions(pkt: Packet): Outcome {
   let next = ipv6NextHeader(view, l3At);
   let at = l3At + IPV6_HEADER_LEN;
   for (let i = 0; i <= IPV6_EXTENSIONS_MAX; i++) {
-    if (next === Ipv6Extension.Fragment) return Drop.Fragment;
-    if (next !== Ipv6Extension.HopByHop && next !== Ipv6Extension.Routing && next !== Ipv6Extension.Destination) {
+    const length = extensionLen(view, next, at, end);
+    if (length === 0 || pkt.fragment !== 0) {
       pkt.protocol = next;
       pkt.l4At = at;
       pkt.l4Len = end - at;
       return CONTINUE;
     }
+    if (length < 0 || at + length > end) return Drop.BadIpHeader;
     if (next === Ipv6Extension.HopByHop && i > 0) return Drop.BadIpHeader; // only ever first (RFC 8200 section 4.1)
-    const length = at + 8 <= end ? (view.getUint8(at + 1) + 1) << 3 : 0;
-    if (length === 0 || at + length > end) return Drop.BadIpHeader;
     if (next === Ipv6Extension.Routing && view.getUint8(at + 3) !== 0) return Drop.SourceRouted;
+    if (next === Ipv6Extension.Fragment) readFragmentHeader(pkt, at); // "atomic" ones are whole packets (RFC 6946)
     next = view.getUint8(at);
     at += length;
   }
   return Drop.BadIpHeader;
+}
+
+/** Length of the extension header at `at`; 0 when it is none, -1 when it is cut short. */
+function extensionLen(view: DataView, type: number, at: number, end: number): number {
+  switch (type) {
+    case Ipv6Extension.Fragment:
+      return IPV6_FRAGMENT_HEADER_LEN;
+    case Ipv6Extension.HopByHop:
+    case Ipv6Extension.Routing:
+    case Ipv6Extension.Destination:
+      return at + 8 <= end ? (view.getUint8(at + 1) + 1) << 3 : -1;
+    default:
+      return 0;
+  }
+}
+
+function readFragmentHeader(pkt: Packet, at: number): void {
+  const word = pkt.view.getUint16(at + 2);
+  pkt.fragment = ((word & 1) === 0 ? 0 : MORE_FRAGMENTS) | (word >>> 3);
+  pkt.fragmentId = pkt.view.getInt32(at + 4);
+}
+
+function validateUpper(pkt: Packet): Outcome {
+  if (pkt.fragment === 0) return validateL4(pkt);
+  pkt.payloadAt = pkt.l4At;
+  return pkt.gsoSize === 0 && pkt.checksum !== ChecksumState.Partial ? CONTINUE : Drop.BadOffload;
 }
 
 function validateL4(pkt: Packet): Outcome {

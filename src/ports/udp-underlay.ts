@@ -36,7 +36,7 @@ const RECEIVE_MAX = 65_536;
 /** Room in front of the first datagram for the virtio header of the TAP it may leave by. */
 const HEADROOM = 64 + 2;
 /** Beyond this many bytes the kernel cuts the message itself, packet by packet (measured on loopback and veth). */
-const SEND_MAX = 65_493;
+export const SEND_MAX = 65_493;
 /** Sockets to send from, and the dynamic port range that RFC 7348 recommends. */
 const POOL = 8;
 const POOL_PORT_FIRST = 49_152;

@@ -7,7 +7,7 @@ const IDENTIFIER = 4;
 export const ICMP_HEADER_LEN = 8;
 export const ICMP_CHECKSUM = 2;
 
-const Icmp = {
+export const Icmp = {
   EchoReply: 0,
   Unreachable: 3,
   SourceQuench: 4,
@@ -55,6 +55,14 @@ export function icmpIdentifier(view: DataView, at: number): number {
 
 export function icmpSetIdentifier(view: DataView, at: number, identifier: number): void {
   view.setUint16(at + IDENTIFIER, identifier);
+}
+
+/** Type, code, a zero checksum, and the second word: for most errors 0, for too-big ones the MTU. */
+export function icmpWrite(view: DataView, at: number, type: number, code: number, word: number): void {
+  view.setUint8(at + TYPE, type);
+  view.setUint8(at + CODE, code);
+  view.setUint16(at + ICMP_CHECKSUM, 0);
+  view.setInt32(at + IDENTIFIER, word);
 }
 
 /** Does this ICMP type quote the packet it is about? (RFC 1122 section 3.2.2) */

@@ -58,6 +58,11 @@ export function ipv4Fragmented(view: DataView, at: number): number {
   return view.getUint16(at + FRAGMENT) & 0x3fff;
 }
 
+/** @param fragment More-fragments flag (0x2000) and offset in units of eight bytes. */
+export function ipv4SetFragment(view: DataView, at: number, fragment: number, dontFragment: boolean): void {
+  view.setUint16(at + FRAGMENT, (dontFragment ? 0x4000 : 0) | fragment);
+}
+
 export function ipv4Ttl(view: DataView, at: number): number {
   return view.getUint8(at + TTL);
 }
@@ -118,6 +123,23 @@ export function ipv4MartianDestination(address: number): boolean {
 
 export function ipv4Multicast(address: number): boolean {
   return address >>> 28 === 14 || address === -1;
+}
+
+/**
+ * Overwrites with no-operations the options that only a first fragment carries: those without the copied flag (RFC 791
+ * section 3.1).
+ */
+export function ipv4BlankUncopiedOptions(view: DataView, at: number): void {
+  const end = at + ipv4HeaderLen(view, at);
+  let option = at + IPV4_HEADER_LEN;
+  while (option < end) {
+    const type = view.getUint8(option);
+    if (type === 0) return;
+    const length = type === 1 || option + 1 >= end ? 1 : view.getUint8(option + 1);
+    if (length === 0 || option + length > end) return;
+    if ((type & 0x80) === 0) for (let i = 0; i < length; i++) view.setUint8(option + i, 1);
+    option += length;
+  }
 }
 
 /** True when the options hold a source route (types 131 and 137), which Linux and we refuse (RFC 7126 section 4.3). */

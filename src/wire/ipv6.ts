@@ -7,6 +7,8 @@ const SOURCE = 8;
 const DESTINATION = 24;
 
 export const IPV6_HEADER_LEN = 40;
+/** Fragment header (RFC 8200 section 4.5): next header, reserved, offset << 3 | M, identification. */
+export const IPV6_FRAGMENT_HEADER_LEN = 8;
 export const IPV6_SOURCE = SOURCE;
 export const IPV6_DESTINATION = DESTINATION;
 
@@ -49,6 +51,53 @@ export const Ipv6Extension = { HopByHop: 0, Routing: 43, Fragment: 44, NoNext: 5
 
 /** More extension headers than this are refused: nobody sends them, and work per packet must be bounded (RFC 9098). */
 export const IPV6_EXTENSIONS_MAX = 8;
+
+/**
+ * Bytes that every fragment repeats: the fixed header, hop-by-hop options, a routing header and destination options in
+ * front of it (RFC 8200 section 4.5). The chain must be sound.
+ */
+export function ipv6UnfragmentableLen(view: DataView, at: number): number {
+  let next = ipv6NextHeader(view, at);
+  let length = IPV6_HEADER_LEN;
+  let unfragmentable = length;
+  while (next === Ipv6Extension.HopByHop || next === Ipv6Extension.Routing || next === Ipv6Extension.Destination) {
+    const isDestination = next === Ipv6Extension.Destination;
+    next = view.getUint8(at + length);
+    length += (view.getUint8(at + length + 1) + 1) << 3;
+    if (!isDestination) unfragmentable = length;
+  }
+  return unfragmentable;
+}
+
+/** Where the last of the headers that fill `length` bytes says what follows it. */
+export function ipv6LastNextHeaderAt(view: DataView, at: number, length: number): number {
+  let field = at + NEXT_HEADER;
+  let header = at + IPV6_HEADER_LEN;
+  while (header < at + length) {
+    field = header;
+    header += (view.getUint8(header + 1) + 1) << 3;
+  }
+  return field;
+}
+
+/** The fixed header, flow label 0. Addresses are four words each. */
+export function ipv6Write(
+  view: DataView,
+  at: number,
+  addresses: { readonly source: Int32Array; readonly destination: Int32Array },
+  nextHeader: number,
+  hopLimit: number,
+  payloadLength: number,
+): void {
+  view.setInt32(at, 6 << 28);
+  view.setUint16(at + PAYLOAD_LENGTH, payloadLength);
+  view.setUint8(at + NEXT_HEADER, nextHeader);
+  view.setUint8(at + HOP_LIMIT, hopLimit);
+  for (let i = 0; i < 4; i++) {
+    view.setInt32(at + SOURCE + i * 4, addresses.source[i]!);
+    view.setInt32(at + DESTINATION + i * 4, addresses.destination[i]!);
+  }
+}
 
 export function ipv6MulticastDestination(view: DataView, at: number): boolean {
   return view.getUint8(at + DESTINATION) === 0xff;

@@ -8,7 +8,7 @@
  *     expect(world.underlay.last.inner).toMatchObject({ ttl: 63 });
  *     world.balance();
  */
-import { Dataplane, type NodeConstants, type Port, type Underlay } from '../../src/dataplane/dataplane.ts';
+import { Dataplane, type NodeConstants } from '../../src/dataplane/dataplane.ts';
 import * as receive from '../../src/dataplane/receive.ts';
 import type { TunnelEndpoint } from '../../src/encap/vxlan.ts';
 import { Arena } from '../../src/packet/arena.ts';
@@ -16,10 +16,11 @@ import { type Outcome, outcomeName } from '../../src/packet/outcome.ts';
 import type { Packet } from '../../src/packet/packet.ts';
 import { Way, way } from '../../src/packet/way.ts';
 import { Policies } from '../../src/policy/policies.ts';
+import { type MemoryFrame, MemoryPort, MemoryUnderlay } from '../../src/ports/memory.ts';
 import { PrefixTable } from '../../src/tables/prefix-table.ts';
 import { parseAddress } from '../../src/wire/address.ts';
 import { parseMac } from '../../src/wire/ethernet.ts';
-import { buildFrame, type FrameSpec, frameBytes, newPacket, writeBytes, writeFrame } from '../support/frames.ts';
+import { buildFrame, type FrameSpec, newPacket, writeBytes, writeFrame } from '../support/frames.ts';
 import { type Frame, parseFrame } from '../support/read-frame.ts';
 
 export const NODE_MAC = '02:70:00:00:00:01';
@@ -62,60 +63,36 @@ export interface Taken {
   readonly partialOffset: number;
 }
 
-function taken(pkt: Packet, bytes: Uint8Array, inner = bytes): Taken {
-  const { checksum, gsoSize, partialStart, partialOffset } = pkt;
-  return { bytes, frame: parseFrame(inner), checksum, gsoSize, partialStart, partialOffset };
+/** @param innerAt where in `bytes` the frame begins that is parsed. */
+function taken<Sent extends MemoryFrame>(sent: Sent, innerAt = 0): Sent & Taken {
+  return { ...sent, frame: parseFrame(sent.bytes.slice(innerAt)) };
 }
 
-class MemoryPort implements Port {
-  readonly way: number;
-  readonly macHigh: number;
-  readonly macLow: number;
-  readonly addresses: Int32Array;
-  mtu = 1450;
-  /** What `transmit` answers; anything but 0 takes no frame. */
-  says: Outcome = 0;
-  /** False where a million packets pass. */
-  keeps = true;
-  count = 0;
-  readonly frames: Taken[] = [];
+class WorldPort extends MemoryPort {
+  /** ICMP errors that were to leave here: they begin in the node, so they have no way in. */
+  errors = 0;
 
-  constructor(portWay: number, mac: string, addresses: readonly string[]) {
-    this.way = portWay;
-    [this.macHigh, this.macLow] = parseMac(mac);
-    this.addresses = Int32Array.from(addresses.flatMap((address) => [...words(address)]));
-  }
-
-  transmit(pkt: Packet): Outcome {
-    if (this.says !== 0) return this.says;
-    this.count++;
-    if (this.keeps) this.frames.push(taken(pkt, frameBytes(pkt)));
-    return 0;
+  override transmit(pkt: Packet): Outcome {
+    if (pkt.ingress === 0) this.errors++;
+    return super.transmit(pkt);
   }
 
   get last(): Taken {
-    return this.frames.at(-1)!;
+    return taken(this.sent.at(-1)!);
   }
 }
 
-class MemoryUnderlay implements Underlay {
-  says: Outcome = 0;
-  keeps = true;
-  count = 0;
-  /** `bytes` begin with the VXLAN header, `frame` is the inner one. */
-  readonly frames: (Taken & { readonly endpoint: number; readonly outerTos: number })[] = [];
+/** `bytes` of what it took begin with the VXLAN header, `frame` is the inner one. */
+class WorldUnderlay extends MemoryUnderlay {
+  errors = 0;
 
-  transmit(pkt: Packet, endpoint: number): Outcome {
-    if (this.says !== 0) return this.says;
-    this.count++;
-    if (!this.keeps) return 0;
-    const bytes = frameBytes(pkt);
-    this.frames.push({ ...taken(pkt, bytes, bytes.slice(8)), endpoint, outerTos: pkt.outerTos });
-    return 0;
+  override transmit(pkt: Packet, endpoint: number): Outcome {
+    if (pkt.ingress === 0) this.errors++;
+    return super.transmit(pkt, endpoint);
   }
 
   get last() {
-    return this.frames.at(-1)!;
+    return taken(this.sent.at(-1)!, 8);
   }
 }
 
@@ -129,8 +106,8 @@ interface WorldOptions extends Partial<NodeConstants> {
 export class World {
   readonly dp: Dataplane;
   readonly pkt: Packet;
-  readonly ports: Readonly<Record<PlaceName, MemoryPort>>;
-  readonly underlay = new MemoryUnderlay();
+  readonly ports: Readonly<Record<PlaceName, WorldPort>>;
+  readonly underlay = new WorldUnderlay(Number.POSITIVE_INFINITY);
   /** What `dp.random` gives. */
   randomWord = 0x5eed;
   nowMs = 1000;
@@ -139,12 +116,25 @@ export class World {
   constructor({ stories = receive, ...constants }: WorldOptions = {}) {
     const [macHigh, macLow] = parseMac(NODE_MAC);
     const arena = new Arena(2 << 20);
-    const node = { macHigh, macLow, vni: VNI, tunnelMtu: 1450, connectionsMax: 1024, seed: 7, ...constants };
+    const node = {
+      macHigh,
+      macLow,
+      vni: VNI,
+      tunnelMtu: 1450,
+      connectionsMax: 1024,
+      seed: 7,
+      reassemblySlots: 8,
+      icmpSources: gatewayWords(),
+      ...constants,
+    };
     this.stories = stories;
     this.dp = new Dataplane(arena, node, () => this.randomWord);
     this.pkt = newPacket(arena);
-    const port = (name: PlaceName, portWay: number) =>
-      new MemoryPort(portWay, places[name].mac, places[name].addresses);
+    const port = (name: PlaceName, portWay: number) => {
+      const [macHigh, macLow] = parseMac(places[name].mac);
+      const addresses = Int32Array.from(places[name].addresses.flatMap((address) => [...words(address)]));
+      return new WorldPort({ way: portWay, macHigh, macLow, addresses, mtu: 1450, capacity: Number.POSITIVE_INFINITY });
+    };
     this.ports = {
       web: port('web', way(Way.Pod, 0)),
       api: port('api', way(Way.Pod, 1)),
@@ -223,6 +213,11 @@ export class World {
     return Object.values(this.ports).reduce((sum, port) => sum + port.count, this.underlay.count);
   }
 
+  /** ICMP errors that the node has sent, or tried to. */
+  get errors(): number {
+    return Object.values(this.ports).reduce((sum, port) => sum + port.errors, this.underlay.errors);
+  }
+
   /** Empty when nothing has vanished: not by the counters, and not by what the ports really took. */
   imbalances(): string[] {
     const { counters } = this.dp;
@@ -231,7 +226,7 @@ export class World {
     return [
       ...differing('both sides', counters.check(), 0),
       ...differing('delivered', delivered, this.taken),
-      ...differing('originated', originated, answers),
+      ...differing('originated', originated, answers + this.errors),
     ];
   }
 
@@ -240,6 +235,11 @@ export class World {
     const found = this.imbalances();
     if (found.length > 0) throw new Error(found.join('; '));
   }
+}
+
+/** The node's first pod-CIDR addresses, as `NodeConstants.icmpSources` has them. */
+function gatewayWords(): Int32Array {
+  return Int32Array.of(...words('10.244.1.1'), ...words('fd00:10:244:1::1'));
 }
 
 function differing(what: string, counted: number, real: number): string[] {

@@ -23,7 +23,7 @@ test('consume reasons follow each other, and none is a place or a drop', () => {
 
 // Numbers outlive releases in captures: rows are only ever appended.
 test('numbers that have been given stay', () => {
-  expect([Drop.FrameTooShort, Drop.BadL4Checksum, Drop.Fragment, Drop.Invalid]).toEqual([-1, -10, -12, -22]);
+  expect([Drop.FrameTooShort, Drop.BadL4Checksum, Drop.BadFragment, Drop.Invalid]).toEqual([-1, -10, -12, -22]);
   expect([Drop.EcnCongestion, Drop.PolicyDenied, Drop.UnsupportedTunnelPayload]).toEqual([-33, -39, -40]);
   expect([Consumed.ArpAnswered, Consumed.MulticastListenerAbsorbed]).toEqual([16, 21]);
 });

@@ -93,7 +93,10 @@ for (const { name, spec, l4 } of kinds)
 /** The promises of `validate` that a packet breaks, judged by code that shares nothing with it. */
 function brokenPromises(seen: Judged, before: Uint8Array, trusted: boolean): string[] {
   const { frame, version, protocol, l4 } = seen;
-  const ordinary = seen.checksum === ChecksumState.Complete && seen.gsoSize === 0;
+  // Of a fragment nothing behind the IP header has been looked at.
+  const whole = seen.fragment === 0;
+  const state = whole ? ChecksumState.Complete : ChecksumState.Unverified;
+  const ordinary = (trusted || seen.checksum === state) && seen.gsoSize === 0;
   if (version === 0) return seen.etherType === 0x806 && ordinary ? [] : ['goes on, but is neither IP nor plain ARP'];
   const read = parseFrame(frame);
   // UDP may be shorter than its packet; its checksum then covers less than `parseFrame` takes for UDP.
@@ -104,10 +107,10 @@ function brokenPromises(seen: Judged, before: Uint8Array, trusted: boolean): str
     'offsets in order': l4 >= seen.l3 + (version === 4 ? 20 : 40) && seen.payload >= l4 && seen.payload <= frame.length,
     'upper layer to the end': l4 + seen.l4Len === frame.length,
     'version and protocol': read.version === version && read.protocol === protocol,
-    'no fragment': read.fragmented === false,
+    'a fragment is called one': version === 6 || read.fragmented === !whole,
     'IP checksum': read.ipChecksum !== 'wrong',
     'complete, or its own partial checksum': ordinary || (seen.checksum === ChecksumState.Partial && own),
-    'upper-layer checksum': !ordinary || trusted || shortUdp || read.checksum !== 'wrong',
+    'upper-layer checksum': !whole || !ordinary || trusted || shortUdp || read.checksum !== 'wrong',
   };
   return Object.entries(promises).flatMap(([promise, kept]) => (kept ? [] : [promise]));
 }

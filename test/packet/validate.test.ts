@@ -90,18 +90,10 @@ const rows: readonly Row[] = [
   { name: 'from an IPv4-mapped address', spec: { ...v6, source: '::ffff:10.1.0.2' }, drop: 'MartianAddress' },
   { name: 'to an IPv4-mapped address', spec: { ...v6, destination: '::ffff:10.1.1.5' }, drop: 'MartianAddress' },
 
-  { name: 'TN-060 the first fragment', spec: { dontFragment: false, moreFragments: true }, drop: 'Fragment' },
-  { name: 'TN-060 the last fragment', spec: { fragmentOffset: 1480 }, drop: 'Fragment' },
   {
-    name: 'TN-060 an IPv6 fragment',
-    spec: {
-      ...v6,
-      extensions: [
-        { type: 60, body: [] },
-        { type: 44, body: [0, 1, 0, 0, 0, 7] },
-      ],
-    },
-    drop: 'Fragment',
+    name: 'an IPv6 fragment header cut short',
+    spec: { ...v6, extensions: [{ type: 60, body: [] }], protocol: 44, payload: 7 },
+    drop: 'BadIpHeader',
   },
 
   { name: 'TCP with a header of 16 bytes', put: { 46: 0x40 }, drop: 'BadL4Header' },
@@ -135,6 +127,22 @@ for (const row of rows)
   test(`${row.name} is ${row.drop}`, () => {
     expect(outcomeName(judge(frameOf(row), {}, validate).outcome)).toBe(`dropped: ${row.drop}`);
   });
+
+test('a fragment that asks for a checksum or for cutting is BadOffload', () => {
+  const frame = buildFrame({ dontFragment: false, moreFragments: true, payload: 40 });
+  const partial = { checksum: ChecksumState.Partial, partialStart: 34, partialOffset: 16 };
+  for (const offload of [partial, { ...partial, gsoSize: 10 }]) {
+    expect(outcomeName(judge(frame, offload, validate).outcome)).toBe('dropped: BadOffload');
+  }
+});
+
+test('TN-059 an IPv6 fragment that is whole (atomic) is judged like any packet (RFC 6946)', () => {
+  const spec = { ...v6, extensions: [{ type: 44, body: [0, 0, 0, 0, 0, 7] }] };
+  expect(judge(buildFrame(spec), {}, validate)).toMatchObject({ outcome: CONTINUE, fragment: 0, protocol: 6, l4: 62 });
+  const wrong = buildFrame(spec);
+  wrong[62]! ^= 1;
+  expect(outcomeName(judge(wrong, {}, validate).outcome)).toBe('dropped: BadL4Checksum');
+});
 
 test('the IPv4 header checksum: every wrong bit of every header byte is found', () => {
   const frame = buildFrame({ ipOptions: [7, 3, 4, 1] });

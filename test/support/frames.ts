@@ -60,7 +60,7 @@ export interface FrameSpec {
   readonly protocol?: ProtocolName | number;
   readonly sourcePort?: number;
   readonly destinationPort?: number;
-  /** TCP. */
+  /** TCP; by default a SYN has 1000 and anything else 1001, and acknowledges 1001: in order, both ways. */
   readonly sequence?: number;
   readonly acknowledgment?: number;
   readonly flags?: number;
@@ -73,9 +73,12 @@ export interface FrameSpec {
   readonly icmpCode?: number;
   readonly identifier?: number;
   readonly icmpSequence?: number;
-  /** SCTP. */
+  /** SCTP; 0 by default, as an INIT has it. */
   readonly verificationTag?: number;
-  /** Bytes, text, or a length to fill with 0, 1, 2, … */
+  /**
+   * Bytes, text, or a length to fill with 0, 1, 2, … In SCTP a length of 20 or more, or nothing, is an INIT chunk: what
+   * an association begins with.
+   */
   readonly payload?: Uint8Array | string | number;
   /**
    * What the upper-layer checksum field holds, and what the packet knows about it: the checksum (`complete`, the
@@ -195,7 +198,8 @@ function extensionBytes(spec: FrameSpec): number[] {
 
 function upperLayer(spec: FrameSpec, source: Uint8Array, destination: Uint8Array): Uint8Array {
   const protocol = protocolNumber(spec);
-  const payload = payloadBytes(spec.payload);
+  const init = protocol === protocolNumbers.sctp && typeof (spec.payload ?? SCTP_INIT_LEN) === 'number';
+  const payload = init ? sctpInit(Number(spec.payload ?? SCTP_INIT_LEN)) : payloadBytes(spec.payload);
   const { header, field } = upperHeader(spec, protocol, payload.length);
   const bytes = joined(header, payload);
   if (field < 0) return bytes;
@@ -219,19 +223,27 @@ function upperHeader(spec: FrameSpec, protocol: number, payloadLen: number): { h
   const { tcp, udp, sctp, icmp, icmpv6 } = protocolNumbers;
   if (protocol === tcp) return { header: [...ports, ...tcpRest(spec)], field: 16 };
   if (protocol === udp) return { header: [...ports, ...u16(8 + payloadLen), 0, 0], field: 6 };
-  if (protocol === sctp)
-    return { header: [...ports, ...u32(spec.verificationTag ?? 0x01020304), 0, 0, 0, 0], field: 8 };
+  if (protocol === sctp) return { header: [...ports, ...u32(spec.verificationTag ?? 0), 0, 0, 0, 0], field: 8 };
   if (protocol !== icmp && protocol !== icmpv6) return { header: [], field: -1 };
   const type = spec.icmpType ?? (protocol === icmp ? 8 : 128);
   const rest = [...u16(spec.identifier ?? 77), ...u16(spec.icmpSequence ?? 1)];
   return { header: [type, spec.icmpCode ?? 0, 0, 0, ...rest], field: 2 };
 }
 
+/** RFC 9260 section 3.3.2; a shorter length is no chunk at all. */
+const SCTP_INIT_LEN = 20;
+
+function sctpInit(len: number): Uint8Array {
+  const bytes = payloadBytes(len);
+  if (len >= SCTP_INIT_LEN) bytes.set([1, 0, ...u16(len), ...u32(0x0a0b0c0d), 0, 0, 255, 255, 0, 1, 0, 1, 0, 0, 0, 1]);
+  return bytes;
+}
+
 function tcpRest(spec: FrameSpec): number[] {
   const options = padded(spec.tcpOptions, 4);
   return [
-    ...u32(spec.sequence ?? 1000),
-    ...u32(spec.acknowledgment ?? 2000),
+    ...u32(spec.sequence ?? ((spec.flags ?? 0) & 2 ? 1000 : 1001)),
+    ...u32(spec.acknowledgment ?? 1001),
     ...[((20 + options.length) / 4) << 4, spec.flags ?? 0x10],
     ...u16(spec.window ?? 502),
     ...[0, 0, ...u16(spec.urgent ?? 0), ...options],

@@ -19,6 +19,7 @@ export interface Judged {
   readonly partialStart: number;
   readonly partialOffset: number;
   readonly gsoSize: number;
+  readonly fragment: number;
   readonly version: number;
   readonly protocol: number;
   readonly etherType: number;
@@ -74,6 +75,7 @@ function runAt(at: number, fill: number, frame: Uint8Array, offload: Offload, st
     partialStart: pkt.partialStart,
     partialOffset: pkt.partialOffset,
     gsoSize: pkt.gsoSize,
+    fragment: pkt.fragment,
     version: pkt.version,
     protocol: pkt.protocol,
     etherType: pkt.etherType,

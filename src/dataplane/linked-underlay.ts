@@ -1,0 +1,115 @@
+import { Cutter } from '../encap/cut.ts';
+import { Link, type LinkSettings } from '../links/link.ts';
+import { NO_SLOT, WaitingFrames } from '../links/waiting-frames.ts';
+import type { Arena } from '../packet/arena.ts';
+import { CONTINUE, Drop, type Outcome, Place } from '../packet/outcome.ts';
+import { ChecksumState, Packet } from '../packet/packet.ts';
+import { completeChecksum } from '../packet/rewrite.ts';
+import type { Counters } from './counters.ts';
+import type { Underlay } from './dataplane.ts';
+
+/** In front of a waiting VXLAN packet: outer headers (42) and a virtio header (24), as in front of one that never waited. */
+const HEADROOM = 66;
+/** VXLAN and inner Ethernet headers, which an MTU does not count. */
+const FRAME_OVERHEAD = 8 + 14;
+/** Memory of a node's waiting packets: 5,000 of 1,500 bytes, 60 ms at 1 Gbit/s. */
+const QUEUE_BYTES = 8 << 20;
+
+/**
+ * An underlay behind links: what leaves for an endpoint that has one waits, is lost or doubled there, packet by packet
+ * as wires carry them, and goes on when `flush` is called at its time. Endpoints without a link are as before.
+ *
+ * Each wire packet has an end of its own in the accounting: a superframe is counted as split.
+ */
+export class LinkedUnderlay implements Underlay {
+  readonly #underlay: Underlay;
+  readonly #counters: Counters;
+  readonly #frames: WaitingFrames;
+  readonly #cutter: Cutter;
+  readonly #packet: Packet;
+  /** By endpoint. */
+  #links: readonly (Link | undefined)[] = [];
+
+  /** @param mtu IP MTU inside tunnels. */
+  constructor(arena: Arena, counters: Counters, underlay: Underlay, mtu: number) {
+    this.#underlay = underlay;
+    this.#counters = counters;
+    const frameBytes = FRAME_OVERHEAD + mtu;
+    this.#frames = new WaitingFrames(arena, Math.floor(QUEUE_BYTES / (HEADROOM + frameBytes)), HEADROOM, frameBytes);
+    this.#cutter = new Cutter(arena);
+    this.#packet = new Packet(arena);
+  }
+
+  /** Replaces all links. What waits already leaves when it was going to. */
+  setLinks(settings: readonly (LinkSettings | undefined)[]): void {
+    this.#links = settings.map((one) => (one === undefined ? undefined : new Link(one)));
+  }
+
+  /** When `flush` has something to do; Infinity for never. */
+  get nextDueMs(): number {
+    return this.#frames.nextDueMs;
+  }
+
+  transmit(pkt: Packet, endpoint: number, nowMs: number): Outcome {
+    const link = this.#links[endpoint];
+    if (link === undefined) return this.#underlay.transmit(pkt, endpoint, nowMs);
+    if (pkt.gsoSize === 0) {
+      completeChecksum(pkt);
+      return this.#offer(link, pkt, endpoint, pkt.at, pkt.len, nowMs);
+    }
+    const cutter = this.#cutter;
+    cutter.begin(pkt);
+    let pieces = 0;
+    let outcome: Outcome = CONTINUE;
+    while (cutter.next(1) > 0) {
+      if (outcome < 0) this.#counters.countDropped(-1 - outcome);
+      outcome = this.#offer(link, pkt, endpoint, cutter.outAt, cutter.outLen, nowMs);
+      pieces++;
+    }
+    this.#counters.countSplit(pieces);
+    return outcome; // the last piece's end is counted, and recorded, as the packet's
+  }
+
+  /** Sends on what is due. */
+  flush(nowMs: number): void {
+    const frames = this.#frames;
+    const pkt = this.#packet;
+    for (;;) {
+      const slot = frames.take(nowMs);
+      if (slot === NO_SLOT) return;
+      pkt.at = frames.frameAt(slot);
+      pkt.len = frames.len[slot]!;
+      pkt.hash = frames.hash[slot]!;
+      pkt.outerTos = frames.tos[slot]!;
+      pkt.gsoSize = 0;
+      pkt.checksum = ChecksumState.Complete;
+      const outcome = this.#underlay.transmit(pkt, frames.endpoint[slot]!, nowMs);
+      this.#counters.countReleased();
+      if (outcome < 0) this.#counters.countDropped(-1 - outcome);
+      else this.#counters.countDelivered();
+    }
+  }
+
+  #offer(link: Link, pkt: Packet, endpoint: number, at: number, len: number, nowMs: number): Outcome {
+    link.decide(nowMs);
+    if (link.lost) return Drop.LinkLoss;
+    const outcome = this.#hold(link, pkt, endpoint, at, len);
+    if (link.doubled) {
+      this.#counters.countCopied();
+      const copy = this.#hold(link, pkt, endpoint, at, len);
+      if (copy < 0) this.#counters.countDropped(-1 - copy);
+    }
+    return outcome;
+  }
+
+  #hold(link: Link, pkt: Packet, endpoint: number, at: number, len: number): Outcome {
+    const frames = this.#frames;
+    const slot = frames.put(at, len, link.dueMs[0]!);
+    if (slot === NO_SLOT) return Drop.LinkQueueFull;
+    frames.endpoint[slot] = endpoint;
+    frames.hash[slot] = pkt.hash;
+    frames.tos[slot] = pkt.outerTos;
+    this.#counters.countHeld();
+    return Place.Held;
+  }
+}
