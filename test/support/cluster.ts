@@ -138,6 +138,8 @@ interface ProcessState {
 export interface NodeCounters {
   readonly received: number;
   readonly originated: number;
+  readonly copied: number;
+  readonly split: number;
   readonly delivered: number;
   readonly held: number;
   readonly violations: number;

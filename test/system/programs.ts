@@ -52,3 +52,17 @@ export async function transfer(
     server: JSON.parse(serverSide.stdout.split('\n')[1]!) as Transferred,
   };
 }
+
+/** Every packet is accounted for now, and none was dropped for a reason that is not in `explained`. */
+export async function expectAccounted(cluster: TestCluster, explained: readonly string[] = []): Promise<void> {
+  for (const node of ['n1', 'n2']) {
+    const counters = await cluster.counters(node);
+    const { received, originated, copied, split, delivered, held, violations, dropped, consumed } = counters;
+    const sum = (reasons: Readonly<Record<string, number>>) => Object.values(reasons).reduce((a, b) => a + b, 0);
+    expect(violations).toBe(0);
+    expect(received + originated + copied + split, JSON.stringify(counters)).toBe(
+      delivered + held + sum(dropped) + sum(consumed),
+    );
+    expect(Object.keys(dropped).filter((reason) => !explained.includes(reason))).toEqual([]);
+  }
+}

@@ -1,8 +1,8 @@
 /** Real programs in pods, on one node and on two. */
 import { beforeAll, expect, test } from 'vitest';
-import { report, type TestCluster, testCluster, until } from '../support/cluster.ts';
+import { report, testCluster, until } from '../support/cluster.ts';
 import { missing } from '../support/requires.ts';
-import { ping, program, transfer } from './programs.ts';
+import { expectAccounted, ping, program, transfer } from './programs.ts';
 import { describeUnless } from './skipping.ts';
 import { addresses, podAddresses, twoNodes } from './worlds.ts';
 
@@ -14,18 +14,6 @@ const TRANSFER_BYTES = 100 * 1024 * 1024;
 const POD_MTU = 1450;
 const IPV4_ICMP_LEN = 28;
 const IPV6_ICMP_LEN = 48;
-
-/** Every packet is accounted for now, and none was dropped for a reason that is not in `explained`. */
-async function expectAccounted(cluster: TestCluster, explained: readonly string[] = []): Promise<void> {
-  for (const node of ['n1', 'n2']) {
-    const counters = await cluster.counters(node);
-    const { received, originated, delivered, held, violations, dropped, consumed } = counters;
-    const sum = (reasons: Readonly<Record<string, number>>) => Object.values(reasons).reduce((a, b) => a + b, 0);
-    expect(violations).toBe(0);
-    expect(received + originated, JSON.stringify(counters)).toBe(delivered + held + sum(dropped) + sum(consumed));
-    expect(Object.keys(dropped).filter((reason) => !explained.includes(reason))).toEqual([]);
-  }
-}
 
 async function expectSameBytes(...parameters: Parameters<typeof transfer>): Promise<void> {
   const { client, server } = await transfer(...parameters);
@@ -206,12 +194,5 @@ describeUnless(lacks, 'connections and drops', () => {
     expect((await cluster.counters('n1')).dropped).toEqual({ NoSuchPod: 2, NoRoute: 2 });
     expect((await cluster.counters('n2')).dropped).toEqual({ NoSuchPod: 2 });
     await expectAccounted(cluster, ['NoSuchPod', 'NoRoute']);
-  });
-
-  test('a datagram in fragments either arrives or is dropped under its name', async () => {
-    const { code } = await cluster.exec('a', ['ping', '-c', '1', '-W', '1', '-s', '3000', addresses.b.v4]);
-    const dropped = (await cluster.counters('n1')).dropped['Fragment'] ?? 0;
-    expect(code === 0 ? dropped === 0 : dropped >= 2).toBe(true);
-    await expectAccounted(cluster, ['NoSuchPod', 'NoRoute', 'Fragment']);
   });
 });
