@@ -8,6 +8,7 @@
  *     nodes: [{role: control-plane}, {name: edge, labels: {zone: a}}]
  *     networking: {ipFamily: dual, podSubnet: "10.244.0.0/16,fd00:10:244::/56", mtu: 1500}
  *     offload: off
+ *     tunnelEndpoints: [{name: gateway, address: 172.18.0.100, mac: 02:00:00:00:00:64, routes: [10.250.0.0/24]}]
  */
 import { VXLAN_OVERHEAD_IPV4 } from '../wire/vxlan.ts';
 import { objectMetaFields } from './core-v1-fields.ts';
@@ -15,6 +16,7 @@ import { type Field, type Fields, shown } from './field.ts';
 import { type Cidr, cidrFault, cidrsOverlap, formatCidr, type IpFamily, parseCidr } from './ip-address.ts';
 import { type ManifestKind, type ObjectIdentity, readLabels } from './manifest-object.ts';
 import { dnsLabel, nodeName } from './text-rule.ts';
+import { type ExternalEndpoint, readTunnelEndpoints } from './tunnel-endpoint.ts';
 
 export type IpFamilies = 'ipv4' | 'ipv6' | 'dual';
 
@@ -36,6 +38,8 @@ export interface ClusterSpec {
   readonly mtu: number;
   readonly vni: number;
   readonly offload: boolean;
+  /** Tunnel ends that are no nodes. */
+  readonly tunnelEndpoints: readonly ExternalEndpoint[];
 }
 
 export interface ClusterObject extends ObjectIdentity {
@@ -92,10 +96,13 @@ export const defaultClusterSpec: ClusterSpec = {
   mtu: 1500,
   vni: 1,
   offload: true,
+  tunnelEndpoints: [],
 };
 
 function readCluster(document: Field): ClusterObject {
-  const fields = document.object(['apiVersion', 'kind', 'name', 'metadata', 'nodes', 'networking', 'offload']);
+  const fields = document.object([
+    ...['apiVersion', 'kind', 'name', 'metadata', 'nodes', 'networking', 'offload', 'tunnelEndpoints'],
+  ]);
   const name = readClusterName(fields);
   const nodes = fields.get('nodes');
   const networking = readNetworking(fields.get('networking'));
@@ -109,6 +116,11 @@ function readCluster(document: Field): ClusterObject {
       ...networking,
       nodes: nodes === undefined ? defaultClusterSpec.nodes : readNodes(nodes),
       offload: readSwitch(fields.get('offload')) ?? defaultClusterSpec.offload,
+      tunnelEndpoints: readTunnelEndpoints(fields.get('tunnelEndpoints'), networking.underlaySubnet, {
+        podSubnet: networking.podSubnets,
+        serviceSubnet: networking.serviceSubnets,
+        underlaySubnet: [networking.underlaySubnet],
+      }),
     },
   };
 }
@@ -165,7 +177,7 @@ function readSwitch(field: Field | undefined): boolean | undefined {
   return word === undefined ? undefined : word === 'on';
 }
 
-function readNetworking(field: Field | undefined): Omit<ClusterSpec, 'nodes' | 'offload'> {
+function readNetworking(field: Field | undefined): Omit<ClusterSpec, 'nodes' | 'offload' | 'tunnelEndpoints'> {
   const fields = field?.object(['ipFamily', 'podSubnet', 'serviceSubnet', 'underlaySubnet', 'mtu', 'vni']);
   const ipFamily = fields?.get('ipFamily')?.choice(['ipv4', 'ipv6', 'dual']) ?? defaultClusterSpec.ipFamily;
   const podField = fields?.get('podSubnet');

@@ -24,16 +24,16 @@ export function compileSettings(
   };
 }
 
-/** Every other node, in the order that routes count them. */
+/** Every other node, then what is no node: the order that routes count them in. */
 export function compileEndpoints(topology: Topology, node: TopologyNode): EndpointSpec[] {
-  return topology.nodes
-    .filter((other) => other !== node)
-    .map(({ name, underlayAddress, mac }) => ({ name, underlayAddress, mac }));
+  const others = [...topology.nodes.filter((other) => other !== node), ...topology.tunnelEndpoints];
+  return others.map(({ name, underlayAddress, mac }) => ({ name, underlayAddress, mac }));
 }
 
 /**
  * What is where, as seen from one node: its own pods by address, the rest of its pod CIDR nowhere, its own addresses
- * at the host, every other node's CIDRs and addresses through the tunnel; pods outside their node's CIDR by address.
+ * at the host, every other node's CIDRs and addresses through the tunnel, and what external endpoints stand for; pods
+ * outside their node's CIDR by address.
  *
  * @param indexes port numbers of this node's pods.
  */
@@ -50,6 +50,9 @@ export function compileRoutes(
   for (const [endpoint, other] of others.entries()) {
     for (const cidr of other.podCidrs) add(cidr, way(Way.Tunnel, endpoint));
     add(whole(other.underlayAddress), way(Way.Tunnel, endpoint));
+  }
+  for (const [i, external] of topology.tunnelEndpoints.entries()) {
+    for (const prefix of external.routes) add(prefix, way(Way.Tunnel, others.length + i));
   }
   const endpointOf = new Map(others.map((other, endpoint) => [other.name, endpoint]));
   for (const pod of topology.pods) {

@@ -19,6 +19,7 @@ import { planPods } from './pod-plan.ts';
 import { type Place, ProblemLog } from './source.ts';
 import { sourceOf } from './source-tree.ts';
 import { dnsLabel } from './text-rule.ts';
+import { planEndpoint, type TopologyEndpoint } from './tunnel-endpoint.ts';
 
 /** How packets get from node to node: by a TAP each, by UDP sockets, or whatever is faster here. */
 export const underlayKinds = ['auto', 'tap', 'udp'] as const;
@@ -38,6 +39,8 @@ export interface Topology {
   /** The pod network's blocks, IPv4 first. */
   podSubnets: string[];
   nodes: TopologyNode[];
+  /** Tunnel ends that are no nodes. */
+  tunnelEndpoints: TopologyEndpoint[];
   pods: TopologyPod[];
 }
 
@@ -100,6 +103,7 @@ export function planTopology(objects: readonly ManifestObject[], options: Topolo
 
   const nodes = planNodes(spec, options.nodes ?? spec.nodes.length);
   refuseSameNames(nodes, log);
+  refuseTakenAddresses(spec, cluster, nodes, log);
   const pods = objects.filter((object) => object.kind === 'Pod');
   const underlayMtu = options.mtu ?? spec.mtu;
   const topology: Topology = {
@@ -112,6 +116,7 @@ export function planTopology(objects: readonly ManifestObject[], options: Topolo
     underlay: options.underlay ?? 'auto',
     podSubnets: spec.podSubnets.map(formatCidr),
     nodes,
+    tunnelEndpoints: spec.tunnelEndpoints.map(planEndpoint),
     pods: planPods(pods, nodes, spec.podSubnets, log),
   };
   log.throwIfErrors();
@@ -154,6 +159,22 @@ function refuseTooManyNodes(
   for (const room of rooms) {
     const message = `found ${count} nodes, expected at most the ${room.nodes} that ${room.what}; take a shorter prefix`;
     if (count > room.nodes) log.error(place, fromDocument ? 'nodes' : '--nodes', message);
+  }
+}
+
+/** A node has its address because of its number: an external endpoint may not have the same. */
+function refuseTakenAddresses(
+  spec: ClusterSpec,
+  cluster: ClusterObject | undefined,
+  nodes: readonly TopologyNode[],
+  log: ProblemLog,
+): void {
+  for (const [i, endpoint] of spec.tunnelEndpoints.entries()) {
+    const address = formatAddress(endpoint.address);
+    const node = nodes.find(({ underlayAddress }) => underlayAddress === address);
+    if (node === undefined || cluster === undefined) continue;
+    const path = `tunnelEndpoints[${i}].address`;
+    log.error(sourceOf(cluster, path), path, `found ${address}, the address of node ${node.name}; choose another`);
   }
 }
 

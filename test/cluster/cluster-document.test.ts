@@ -76,6 +76,17 @@ describe('Cluster', () => {
   });
 });
 
+describe('tunnelEndpoints', () => {
+  const endpoint = (fields: string) => `tunnelEndpoints: [{${fields}}]`;
+  const good = 'name: gw, address: 172.18.0.100, mac: 02:00:00:00:00:64, routes: [10.250.0.0/24, fd00:250::/64]';
+
+  test('are taken with address, MAC and routes', () => {
+    const [gw] = specOf(endpoint(good)).tunnelEndpoints;
+    expect(gw).toMatchObject({ name: 'gw', mac: '02:00:00:00:00:64' });
+    expect(gw!.routes.map(formatCidr)).toEqual(['10.250.0.0/24', 'fd00:250::/64']);
+  });
+});
+
 describe('refused', () => {
   const net = (fields: string) => [`networking: {${fields}}`];
   const cases = [
@@ -93,6 +104,26 @@ describe('refused', () => {
       name: "a field of kind's that means nothing here",
       lines: ['nodes: [{image: x}]'],
       want: 'nodes[0].image: unknown field "image"; expected one of role, name, labels',
+    },
+    {
+      name: 'a tunnel endpoint without a MAC',
+      lines: ['tunnelEndpoints: [{name: a, address: 172.18.0.9, routes: []}]'],
+      want: 'tunnelEndpoints[0]: found no mac, expected one',
+    },
+    {
+      name: 'a tunnel endpoint outside the underlay',
+      lines: ['tunnelEndpoints: [{name: a, address: 10.0.0.9, mac: "02:00:00:00:00:01", routes: []}]'],
+      want: 'tunnelEndpoints[0].address: found "10.0.0.9", expected an address of underlaySubnet 172.18.0.0/16',
+    },
+    {
+      name: 'a multicast MAC of a tunnel endpoint',
+      lines: ['tunnelEndpoints: [{name: a, address: 172.18.0.9, mac: "01:00:00:00:00:01", routes: []}]'],
+      want: 'tunnelEndpoints[0].mac: found "01:00:00:00:00:01", expected a unicast MAC address',
+    },
+    {
+      name: "a tunnel endpoint that claims pods' addresses",
+      lines: ['tunnelEndpoints: [{name: a, address: 172.18.0.9, mac: "02:00:00:00:00:01", routes: [10.244.9.0/24]}]'],
+      want: 'tunnelEndpoints[0].routes[0]: found 10.244.9.0/24, which overlaps podSubnet 10.244.0.0/16',
     },
     { name: 'a name with dots', lines: ['name: a.b'], want: 'a.yaml:3:7: name: found "a.b", expected a DNS label' },
     { name: 'a name that climbs', lines: ['name: ../x'], want: 'name: found "../x"' },

@@ -27,6 +27,7 @@ describe('nodes', () => {
       ],
       pods: [],
       underlay: 'auto',
+      tunnelEndpoints: [],
     });
   });
 
