@@ -22,17 +22,18 @@ interface Variant {
   readonly recordHeaderLen: number;
 }
 
-const variants: Readonly<Record<number, Variant>> = {
-  2712847316: { unitNs: 1000, recordHeaderLen: RECORD_HEADER_LEN },
-  2712812621: { unitNs: 1, recordHeaderLen: RECORD_HEADER_LEN },
-  2712849716: { unitNs: 1000, recordHeaderLen: MODIFIED_RECORD_HEADER_LEN },
-};
+/** By magic number. */
+const variants = new Map<number, Variant>([
+  [0xa1b2c3d4, { unitNs: 1000, recordHeaderLen: RECORD_HEADER_LEN }],
+  [0xa1b23c4d, { unitNs: 1, recordHeaderLen: RECORD_HEADER_LEN }],
+  [0xa1b2cd34, { unitNs: 1000, recordHeaderLen: MODIFIED_RECORD_HEADER_LEN }],
+]);
 
 /** Does the file begin as pcap? Sets the queue's byte order when it does. Needs 4 bytes. */
 export function beginsAsPcap(queue: ByteQueue): boolean {
   for (const littleEndian of [true, false]) {
     queue.littleEndian = littleEndian;
-    if (variants[queue.u32(0)] !== undefined) return true;
+    if (variants.has(queue.u32(0))) return true;
   }
   return false;
 }
@@ -46,7 +47,7 @@ export class PcapReader implements CaptureReader {
   /** @param queue at the file's first byte, of which `beginsAsPcap` is true. */
   constructor(queue: ByteQueue) {
     this.#queue = queue;
-    this.#variant = variants[queue.u32(0)]!;
+    this.#variant = variants.get(queue.u32(0))!;
   }
 
   next(): CaptureRecord | undefined {
@@ -90,6 +91,7 @@ export class PcapReader implements CaptureReader {
       throw queue.damage(8, `a captured length of at most ${PACKET_BYTES_MAX}`, `${len}`);
     }
     if (!queue.has(recordHeaderLen + len, 'packet header and packet')) return undefined;
+    // A fraction of a second or more is wrong, but no damage: it is added.
     const timeNs = BigInt(queue.u32(0)) * 1_000_000_000n + BigInt(queue.u32(4) * unitNs);
     const bytes = queue.slice(recordHeaderLen, recordHeaderLen + len);
     queue.skip(recordHeaderLen + len);

@@ -83,6 +83,8 @@ export class Packet {
   connection = UNTRACKED;
   /** 0 original, 1 reply. */
   direction = 0;
+  /** Of an ICMP error about a known connection: the half whose packets travel as it does. */
+  relatedHalf = 0;
 
   // Set by `route`.
   /** Way it goes out by. */

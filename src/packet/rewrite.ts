@@ -134,6 +134,31 @@ export function rewriteFlow(pkt: Packet, keys: Int32Array, index: number): void 
   rewritePorts(pkt, keys[index + KEY_PORTS]!);
 }
 
+/**
+ * Gives an ICMP error the addresses of `wanted` where they differ from `seen`: what is translated of its flow. Its
+ * checksum is to be completed afterwards.
+ */
+export function rewriteErrorAddresses(pkt: Packet, seen: Int32Array, wanted: Int32Array): void {
+  const ipv6 = pkt.version === 6;
+  if (addressesDiffer(seen, wanted, KEY_SOURCE)) {
+    rewriteAddress(pkt, ipv6 ? IPV6_SOURCE : IPV4_SOURCE, KEY_SOURCE, wanted, 0);
+  }
+  rewriteAddress(pkt, ipv6 ? IPV6_DESTINATION : IPV4_DESTINATION, KEY_DESTINATION, wanted, 0);
+}
+
+/** Computes an ICMP or ICMPv6 checksum anew. */
+export function completeIcmp(pkt: Packet): void {
+  const { view, l4At, l4Len } = pkt;
+  view.setUint16(l4At + ICMP_CHECKSUM, 0);
+  view.setUint16(l4At + ICMP_CHECKSUM, pkt.arena.checksum(l4At, l4Len, pseudoSum(pkt, l4Len)));
+  pkt.checksum = ChecksumState.Complete;
+}
+
+function addressesDiffer(a: Int32Array, b: Int32Array, keyOffset: number): boolean {
+  for (let i = keyOffset; i < keyOffset + 4; i++) if (a[i] !== b[i]) return true;
+  return false;
+}
+
 function rewriteAddress(pkt: Packet, offset: number, keyOffset: number, keys: Int32Array, index: number): void {
   const { view, key } = pkt;
   for (let i = pkt.version === 6 ? 0 : 3; i < 4; i++) {

@@ -13,6 +13,7 @@ import {
   ipv4Id,
   ipv4MartianDestination,
   ipv4MartianSource,
+  ipv4OptionsSound,
   ipv4Protocol,
   ipv4Source,
   ipv4SourceRouted,
@@ -34,7 +35,7 @@ import { SCTP_HEADER_LEN } from '../wire/sctp.ts';
 import { TCP_CHECKSUM, tcpCheckedLen } from '../wire/tcp.ts';
 import { UDP_CHECKSUM, UDP_HEADER_LEN, udpCheckedLen, udpLength } from '../wire/udp.ts';
 import { CONTINUE, Drop, type Outcome } from './outcome.ts';
-import { ChecksumState, MORE_FRAGMENTS, type Packet, UNTRACKED } from './packet.ts';
+import { ChecksumState, FRAGMENT_OFFSET_MASK, MORE_FRAGMENTS, type Packet, UNTRACKED } from './packet.ts';
 import { completeGeneric, verifyChecksum } from './rewrite.ts';
 
 /** A superframe of more segments than this has a segment size no TCP or UDP sender uses (Linux's smallest MSS is 48). */
@@ -74,6 +75,7 @@ function validateIpv4(pkt: Packet): Outcome {
   if (totalLength < headerLen || totalLength > available) return Drop.BadIpHeader;
   if (pkt.arena.sum(l3At, headerLen) !== 0xffff) return Drop.BadIpChecksum;
   if (headerLen > 20 && ipv4SourceRouted(view, l3At)) return Drop.SourceRouted;
+  if (headerLen > 20 && !ipv4OptionsSound(view, l3At)) return Drop.BadIpHeader; // Linux's ip_options_compile
   if (ipv4MartianSource(ipv4Source(view, l3At))) return Drop.MartianAddress;
   if (ipv4MartianDestination(ipv4Destination(view, l3At))) return Drop.MartianAddress;
   pkt.fragment = ipv4Fragmented(view, l3At);
@@ -145,7 +147,33 @@ function readFragmentHeader(pkt: Packet, at: number): void {
 function validateUpper(pkt: Packet): Outcome {
   if (pkt.fragment === 0) return validateL4(pkt);
   pkt.payloadAt = pkt.l4At;
-  return pkt.gsoSize === 0 && pkt.checksum !== ChecksumState.Partial ? CONTINUE : Drop.BadOffload;
+  if (pkt.gsoSize !== 0 || pkt.checksum === ChecksumState.Partial) return Drop.BadOffload;
+  const first = (pkt.fragment & FRAGMENT_OFFSET_MASK) === 0;
+  return pkt.version === 6 && first && !holdsUpperHeader(pkt) ? Drop.BadFragment : CONTINUE;
+}
+
+/**
+ * A first fragment must hold all headers, the upper layer's included (RFC 8200 section 4.5, RFC 7112): also those that
+ * only look at fragments then see what they let through. Linux's ipv6frag_thdr_truncated.
+ */
+function holdsUpperHeader(pkt: Packet): boolean {
+  const { view } = pkt;
+  const end = pkt.at + pkt.len;
+  let next = pkt.protocol;
+  let at = pkt.l4At;
+  for (let i = 0; i <= IPV6_EXTENSIONS_MAX; i++) {
+    const length = extensionLen(view, next, at, end);
+    if (length === 0) return at + upperHeaderLenMin(next) <= end;
+    if (length < 0 || at + length > end) return false;
+    next = view.getUint8(at);
+    at += length;
+  }
+  return false;
+}
+
+function upperHeaderLenMin(protocol: number): number {
+  if (protocol === Protocol.Tcp) return TCP_HEADER_LEN;
+  return protocol === Protocol.Udp || protocol === Protocol.Icmpv6 ? 8 : 1;
 }
 
 function validateL4(pkt: Packet): Outcome {

@@ -101,6 +101,7 @@ export type Stories = Pick<typeof receive, 'receiveFromHost' | 'receiveFromPod' 
 
 interface WorldOptions extends Partial<NodeConstants> {
   readonly stories?: Stories;
+  readonly arenaBytes?: number;
 }
 
 export class World {
@@ -113,9 +114,9 @@ export class World {
   nowMs = 1000;
   readonly stories: Stories;
 
-  constructor({ stories = receive, ...constants }: WorldOptions = {}) {
+  constructor({ stories = receive, arenaBytes = 2 << 20, ...constants }: WorldOptions = {}) {
     const [macHigh, macLow] = parseMac(NODE_MAC);
-    const arena = new Arena(2 << 20);
+    const arena = new Arena(arenaBytes);
     const node = {
       macHigh,
       macLow,
