@@ -61,7 +61,7 @@ dp.setRoutes(
     { address: address('10.244.0.2'), length: 128, value: way(Way.Pod, 0) },
     { address: address('10.244.1.0'), length: 120, value: way(Way.Tunnel, 0) },
   ]).data,
-  [{ name: 'n2', address: address('172.18.0.3'), macHigh: nodeHigh, macLow: nodeLow + 1 }],
+  [{ name: 'n2', address: address('172.18.0.3'), macHigh: nodeHigh, macLow: nodeLow + 1, kernelLocal: false }],
 );
 
 /** Writes an Ethernet + IPv4 + TCP frame with timestamps; checksum partial, as a TAP hands it over. */

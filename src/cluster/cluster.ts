@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { NodeUpdate, Question, TapSpec } from '../nodes/protocol.ts';
 import { NodeSupervisor } from '../nodes/supervisor.ts';
 import { compileEndpoints, compilePod, compileRoutes, compileSettings, hostAddresses, hostMac } from './compile.ts';
+import { ClusterLinks, type LinkQuality } from './links.ts';
 import { createPodNetwork, POD_INTERFACE } from './pod-network.ts';
 import { createPlace, type Place } from './pod-place.ts';
 import type { Topology, TopologyNode, TopologyPod } from './topology.ts';
@@ -55,12 +56,14 @@ export class Cluster {
   readonly nodes = new Map<string, RunningNode>();
   /** By `namespace/name`. */
   readonly pods = new Map<string, RunningPod>();
+  readonly links: ClusterLinks;
   readonly #options: ClusterOptions;
   #underlay: UnderlayNetwork | undefined;
   #version = 0;
 
   constructor(options: ClusterOptions) {
     this.topology = options.topology;
+    this.links = new ClusterLinks(options.topology);
     this.#options = options;
   }
 
@@ -94,6 +97,14 @@ export class Cluster {
 
   ask(node: RunningNode, question: Question): Promise<unknown> {
     return node.supervisor.ask(question);
+  }
+
+  /** Resolves when both nodes obey. */
+  async setLink(a: RunningNode, b: RunningNode, quality: LinkQuality): Promise<void> {
+    this.links.set(a.node, b.node, quality);
+    const version = ++this.#version;
+    const tell = ({ node, supervisor }: RunningNode) => supervisor.update({ version, links: this.links.specsOf(node) });
+    await Promise.all([tell(a), tell(b)]);
   }
 
   /** Where a program enters a pod. Makes the pod's place when it is the first. */
@@ -160,6 +171,7 @@ export class Cluster {
       addPods,
       endpoints: compileEndpoints(this.topology, node),
       routes: compileRoutes(this.topology, node, indexes),
+      links: this.links.specsOf(node),
     };
   }
 }

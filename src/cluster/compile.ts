@@ -26,8 +26,10 @@ export function compileSettings(
 
 /** Every other node, then what is no node: the order that routes count them in. */
 export function compileEndpoints(topology: Topology, node: TopologyNode): EndpointSpec[] {
-  const others = [...topology.nodes.filter((other) => other !== node), ...topology.tunnelEndpoints];
-  return others.map(({ name, underlayAddress, mac }) => ({ name, underlayAddress, mac }));
+  const nodes = topology.nodes.filter((other) => other !== node).map((other) => ({ ...other, kernelLocal: false }));
+  return [...nodes, ...topology.tunnelEndpoints].map(({ name, underlayAddress, mac, kernelLocal }) => {
+    return { name, underlayAddress, mac, kernelLocal };
+  });
 }
 
 /**

@@ -20,6 +20,8 @@ export interface ExternalEndpoint {
   readonly address: IpAddress;
   /** Destination MAC of the frames inside the tunnel. */
   readonly mac: string;
+  /** A vxlan device of this machine's kernel, which leaves checksums to the receiver. */
+  readonly kernelLocal: boolean;
   /** What is reached through it, and may come from there. */
   readonly routes: readonly Cidr[];
 }
@@ -29,6 +31,7 @@ export interface TopologyEndpoint {
   name: string;
   underlayAddress: string;
   mac: string;
+  kernelLocal: boolean;
   routes: string[];
 }
 
@@ -48,22 +51,23 @@ export function readTunnelEndpoints(
 ): ExternalEndpoint[] {
   const taken = Object.entries(networks).flatMap(([name, cidrs]) => cidrs.map((cidr) => ({ name, cidr })));
   return (field?.items() ?? []).flatMap((item) => {
-    const fields = item.object(['name', 'address', 'mac', 'routes']);
+    const fields = item.object(['name', 'address', 'mac', 'kernelLocal', 'routes']);
     const name = fields.required('name', 'gateway')?.text(nodeName);
     const address = readAddress(fields.required('address', '172.18.0.100'), underlay);
     const mac = fields.required('mac', '02:00:00:00:00:64')?.text(macAddress);
+    const kernelLocal = fields.get('kernelLocal')?.boolean() ?? false;
     const routes = (fields.required('routes', '["10.250.0.0/24"]')?.items() ?? []).map((route) =>
       readRoute(route, taken),
     );
     if (name === undefined || address === undefined || mac === undefined) return [];
     const cidrs = routes.filter((cidr) => cidr !== undefined);
     for (const cidr of cidrs) taken.push({ name: `tunnelEndpoints ${name}`, cidr });
-    return cidrs.length < routes.length ? [] : [{ name, address, mac: mac.toLowerCase(), routes: cidrs }];
+    return cidrs.length < routes.length ? [] : [{ name, address, mac: mac.toLowerCase(), kernelLocal, routes: cidrs }];
   });
 }
 
-export function planEndpoint({ name, address, mac, routes }: ExternalEndpoint): TopologyEndpoint {
-  return { name, underlayAddress: formatAddress(address), mac, routes: routes.map(formatCidr) };
+export function planEndpoint({ name, address, mac, kernelLocal, routes }: ExternalEndpoint): TopologyEndpoint {
+  return { name, underlayAddress: formatAddress(address), mac, kernelLocal, routes: routes.map(formatCidr) };
 }
 
 function readAddress(field: Field | undefined, underlay: Cidr): IpAddress | undefined {

@@ -9,7 +9,16 @@ import type { Packet } from '../packet/packet.ts';
 import { Way, way } from '../packet/way.ts';
 import { PrefixTable } from '../tables/prefix-table.ts';
 import { ADDRESS_WORDS } from '../wire/address.ts';
-import { destinationMacIs, writeMacs } from '../wire/ethernet.ts';
+import {
+  destinationMacIs,
+  ETHERNET_HEADER_LEN,
+  EtherType,
+  etherType,
+  sourceMacIs,
+  writeMacs,
+} from '../wire/ethernet.ts';
+import { ipv4TotalLength } from '../wire/ipv4.ts';
+import { IPV6_HEADER_LEN, ipv6PayloadLength } from '../wire/ipv6.ts';
 import { VXLAN_HEADER_LEN, vxlanValid, vxlanVni, vxlanWrite } from '../wire/vxlan.ts';
 import { innerEcn } from './ecn.ts';
 
@@ -20,6 +29,8 @@ export interface TunnelEndpoint {
   readonly address: Int32Array;
   readonly macHigh: number;
   readonly macLow: number;
+  /** It is a vxlan device of this machine's kernel: it may leave inner checksums and cutting to us. */
+  readonly kernelLocal: boolean;
 }
 
 /** The other end of every tunnel of a node. Built whole, read only. */
@@ -57,9 +68,19 @@ export function vxlanDecapsulate(pkt: Packet, vni: number): Outcome {
   return CONTINUE;
 }
 
-/** Is the inner frame addressed to this node? */
+/** Is the inner frame addressed to this node, and did it not come from it, in a loop (TN-014)? */
 export function innerMacIsOurs(pkt: Packet, macHigh: number, macLow: number): Outcome {
-  return destinationMacIs(pkt.view, pkt.at, macHigh, macLow) ? CONTINUE : Drop.WrongTunnelMac;
+  const looped = sourceMacIs(pkt.view, pkt.at, macHigh, macLow);
+  return destinationMacIs(pkt.view, pkt.at, macHigh, macLow) && !looped ? CONTINUE : Drop.WrongTunnelMac;
+}
+
+/** Does the VXLAN packet at `at` fill all `len` bytes, by its inner IP header's word? */
+export function vxlanHoldsOne(view: DataView, at: number, len: number): boolean {
+  const ipAt = at + VXLAN_HEADER_LEN + ETHERNET_HEADER_LEN;
+  if (at + len < ipAt + IPV6_HEADER_LEN) return false;
+  const ipv6 = etherType(view, at + VXLAN_HEADER_LEN) === EtherType.Ipv6;
+  const ipLen = ipv6 ? IPV6_HEADER_LEN + ipv6PayloadLength(view, ipAt) : ipv4TotalLength(view, ipAt);
+  return ipAt + ipLen === at + len;
 }
 
 /** Puts the VXLAN header in front of the frame, whose MACs become the two nodes'. Needs 8 bytes of headroom. */

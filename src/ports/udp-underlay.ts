@@ -6,6 +6,7 @@
 
 import { CUT_SEGMENTS_MAX, Cutter } from '../encap/cut.ts';
 import { Merger } from '../encap/merge.ts';
+import { vxlanHoldsOne } from '../encap/vxlan.ts';
 import type { Arena } from '../packet/arena.ts';
 import { CONTINUE, Drop, type Outcome } from '../packet/outcome.ts';
 import type { Packet } from '../packet/packet.ts';
@@ -84,6 +85,8 @@ export class UdpUnderlay implements UnderlayPort {
   #addressesCapacity = 0;
   #addressLen = 16;
   #outerTos = 0;
+  /** Segment size inside a datagram that is one superframe; else 0. */
+  #innerStride = 0;
   readonly #outerSource = new Int32Array(4);
 
   constructor(options: UnderlayOptions) {
@@ -127,6 +130,7 @@ export class UdpUnderlay implements UnderlayPort {
       if (got <= 0) return got;
     }
     if (!this.#merger.next(pkt, this.#merge)) this.#emptyDatagram(pkt);
+    if (this.#innerStride > 0) pkt.gsoSize = this.#innerStride;
     pkt.outerTos = this.#outerTos;
     for (let i = 0; i < 4; i++) pkt.outerSource[i] = this.#outerSource[i]!;
     return 1;
@@ -175,7 +179,11 @@ export class UdpUnderlay implements UnderlayPort {
     if (ipv4) loadIpv4(view, this.#peerAt + 4, this.#outerSource, 0);
     else loadIpv6(view, this.#peerAt + 8, this.#outerSource, 0);
     const stride = this.#readControl();
-    this.#merger.begin(this.#slotAt + HEADROOM, n, stride > 0 ? stride : Math.max(n, 1));
+    const at = this.#slotAt + HEADROOM;
+    // From a kernel beside us a superframe comes whole, and the stride is that of the packets inside.
+    const whole = stride > 0 && vxlanHoldsOne(view, at, n);
+    this.#innerStride = whole ? stride : 0;
+    this.#merger.begin(at, n, stride > 0 && !whole ? stride : Math.max(n, 1));
     return 1;
   }
 

@@ -24,7 +24,7 @@ const [hereHigh, hereLow] = parseMac(here);
 const [thereHigh, thereLow] = parseMac(there);
 
 function endpoint(name: string, address: string): vxlan.TunnelEndpoint {
-  return { name, address: parseAddress(address)!, macHigh: thereHigh, macLow: thereLow };
+  return { name, address: parseAddress(address)!, macHigh: thereHigh, macLow: thereLow, kernelLocal: false };
 }
 
 const peer = endpoint('node-b', '172.18.0.3');
@@ -133,6 +133,11 @@ describe('decapsulating', () => {
     expect(vxlan.innerMacIsOurs(pkt, hereHigh ^ 1, hereLow)).toBe(Drop.WrongTunnelMac);
     expect(vxlan.innerMacIsOurs(pkt, hereHigh, hereLow ^ 1)).toBe(Drop.WrongTunnelMac);
     expect(vxlan.innerMacIsOurs(pkt, thereHigh, thereLow)).toBe(Drop.WrongTunnelMac);
+  });
+
+  test('TN-014 the inner frame must not have come from this node', () => {
+    writeFrame(pkt, { destinationMac: here, sourceMac: here });
+    expect(vxlan.innerMacIsOurs(pkt, hereHigh, hereLow)).toBe(Drop.WrongTunnelMac);
   });
 });
 

@@ -23,7 +23,7 @@ const NETNS = `podwire-test-${process.pid}`;
 const nodeMacs = { n1: '02:70:ac:12:00:02', n2: '02:70:ac:12:00:03' } as const;
 
 const endpoint = `tunnelEndpoints:
-- {name: kernel, address: ${UNDERLAY}, mac: "${MAC}", routes: [10.250.0.0/24, "fd00:250::/64"]}
+- {name: kernel, address: ${UNDERLAY}, mac: "${MAC}", kernelLocal: true, routes: [10.250.0.0/24, "fd00:250::/64"]}
 `;
 
 /**
@@ -60,81 +60,83 @@ node 172.18.0.2 ${nodeMacs.n1} 10.244.0.1 fd00:10:244::1 10.244.0.0/24 fd00:10:2
 node 172.18.0.3 ${nodeMacs.n2} 10.244.1.1 fd00:10:244:1::1 10.244.1.0/24 fd00:10:244:1::/64
 `;
 
-describeUnless(lacks, 'a Linux vxlan device as tunnel endpoint', () => {
-  const cluster = testCluster();
-  let through: readonly string[] = [];
-  const inKernel = ['ip', 'netns', 'exec', NETNS];
+for (const underlay of ['tap', 'udp'] as const) {
+  describeUnless(lacks, `a Linux vxlan device as tunnel endpoint, underlay ${underlay}`, () => {
+    const cluster = testCluster();
+    let through: readonly string[] = [];
+    const inKernel = ['ip', 'netns', 'exec', NETNS];
 
-  /** A command in the kernel's namespace. */
-  function kernel(words: readonly string[]): Running {
-    return cluster.start([...inKernel, ...words], { through: [...through] });
-  }
+    /** A command in the kernel's namespace. */
+    function kernel(words: readonly string[]): Running {
+      return cluster.start([...inKernel, ...words], { through: [...through] });
+    }
 
-  beforeAll(async () => {
-    const [first, ...rest] = twoNodes().split('---\n');
-    await cluster.up([`${first}${endpoint}`, ...rest].join('---\n'), ['--underlay', 'tap']);
-    through = cluster.intoVessel();
-    const { code, stderr } = await cluster.start(['sh', '-c', setUp], { through: [...through] }).result;
-    expect(code, stderr).toBe(0);
-  });
-  afterAll(async () => {
-    if (through.length === 0) return;
-    await cluster.start(['ip', 'netns', 'delete', NETNS], { through: [...through] }).result.catch(() => {});
-  });
+    beforeAll(async () => {
+      const [first, ...rest] = twoNodes().split('---\n');
+      await cluster.up([`${first}${endpoint}`, ...rest].join('---\n'), ['--underlay', underlay]);
+      through = cluster.intoVessel();
+      const { code, stderr } = await cluster.start(['sh', '-c', setUp], { through: [...through] }).result;
+      expect(code, stderr).toBe(0);
+    });
+    afterAll(async () => {
+      if (through.length === 0) return;
+      await cluster.start(['ip', 'netns', 'delete', NETNS], { through: [...through] }).result.catch(() => {});
+    });
 
-  for (const family of ['v4', 'v6'] as const) {
-    test(`ping I${family}, both ways, small, of 4,000 and of 20,000 bytes`, async () => {
-      for (const size of ['56', '4000', '20000']) {
-        for (const pod of [addresses.a, addresses.b]) {
-          const { stdout } = await kernel(['ping', '-c', '1', '-W', '2', '-s', size, pod[family]]).result;
-          expect(stdout).toMatch(/ 1 received/);
+    for (const family of ['v4', 'v6'] as const) {
+      test(`ping I${family}, both ways, small, of 4,000 and of 20,000 bytes`, async () => {
+        for (const size of ['56', '4000', '20000']) {
+          for (const pod of [addresses.a, addresses.b]) {
+            const { stdout } = await kernel(['ping', '-c', '1', '-W', '2', '-s', size, pod[family]]).result;
+            expect(stdout).toMatch(/ 1 received/);
+          }
+          const there = await cluster.exec('a', ['ping', '-c', '1', '-W', '2', '-s', size, KERNEL[family]]);
+          expect(there.stdout).toMatch(/ 1 received/);
         }
-        const there = await cluster.exec('a', ['ping', '-c', '1', '-W', '2', '-s', size, KERNEL[family]]);
-        expect(there.stdout).toMatch(/ 1 received/);
-      }
+      });
+
+      test(`TCP/I${family}: 50 MiB each way at once, superframes whole, arrive as they were sent`, async () => {
+        const bytes = String(50 << 20);
+        const server = kernel([...program('transfer'), 'serve', '5019', bytes]);
+        await server.says(/listening/);
+        const client = await cluster.exec('b', [...program('transfer'), 'connect', KERNEL[family], '5019', bytes]);
+        expect(client.code, client.stderr).toBe(0);
+        const there = await server.result;
+        const [ours, theirs] = [client.stdout, there.stdout.split('\n')[1]!].map((text) => JSON.parse(text));
+        expect([ours.received, ours.receivedBytes]).toEqual([theirs.sent, 50 << 20]);
+        expect([theirs.received, theirs.receivedBytes]).toEqual([ours.sent, 50 << 20]);
+        report(`50 MiB both ways in ${Math.round(client.ms)} ms`);
+      });
+
+      test(`UDP/I${family}: datagrams of every size to 8,000 bytes come back from the kernel as they were sent`, async () => {
+        const server = kernel([...program('udp-echo'), 'serve', '5020']);
+        await server.says(/listening/);
+        const sizes = ['0', '1', '1000', '1402', '1403', '3000', '8000'];
+        const { stdout } = await cluster.exec('a', [...program('udp-echo'), 'ask', KERNEL[family], '5020', ...sizes]);
+        expect(stdout).toBe('7 of 7\n');
+        server.child.kill();
+        await server.result;
+      });
+
+      test(`UDP/I${family}: and from our pods to the kernel`, async () => {
+        const server = cluster.startExec('b', [...program('udp-echo'), 'serve', '5021']);
+        await server.says(/listening/);
+        const ask = [...program('udp-echo'), 'ask', addresses.b[family], '5021', '0', '1', '1402', '1403', '8000'];
+        expect((await kernel(ask).result).stdout).toBe('5 of 5\n');
+        server.child.kill();
+        await server.result;
+      });
+    }
+
+    test('an address that the endpoint does not stand for is not believed', async () => {
+      const spoof = ['ip', 'addr', 'add', '10.9.9.9/32', 'dev', 'vx'];
+      expect((await kernel(spoof).result).code).toBe(0);
+      await kernel(['ping', '-c', '1', '-W', '1', '-I', '10.9.9.9', addresses.a.v4]).result;
+      expect((await cluster.counters('n1')).dropped).toEqual({ SpoofedSource: 1 });
     });
 
-    test(`TCP/I${family}: 50 MiB each way at once, superframes whole, arrive as they were sent`, async () => {
-      const bytes = String(50 << 20);
-      const server = kernel([...program('transfer'), 'serve', '5019', bytes]);
-      await server.says(/listening/);
-      const client = await cluster.exec('b', [...program('transfer'), 'connect', KERNEL[family], '5019', bytes]);
-      expect(client.code, client.stderr).toBe(0);
-      const there = await server.result;
-      const [ours, theirs] = [client.stdout, there.stdout.split('\n')[1]!].map((text) => JSON.parse(text));
-      expect([ours.received, ours.receivedBytes]).toEqual([theirs.sent, 50 << 20]);
-      expect([theirs.received, theirs.receivedBytes]).toEqual([ours.sent, 50 << 20]);
-      report(`50 MiB both ways in ${Math.round(client.ms)} ms`);
+    test('after all that every packet is accounted for', async () => {
+      await expectAccounted(cluster, ['SpoofedSource']);
     });
-
-    test(`UDP/I${family}: datagrams of every size to 8,000 bytes come back from the kernel as they were sent`, async () => {
-      const server = kernel([...program('udp-echo'), 'serve', '5020']);
-      await server.says(/listening/);
-      const sizes = ['0', '1', '1000', '1402', '1403', '3000', '8000'];
-      const { stdout } = await cluster.exec('a', [...program('udp-echo'), 'ask', KERNEL[family], '5020', ...sizes]);
-      expect(stdout).toBe('7 of 7\n');
-      server.child.kill();
-      await server.result;
-    });
-
-    test(`UDP/I${family}: and from our pods to the kernel`, async () => {
-      const server = cluster.startExec('b', [...program('udp-echo'), 'serve', '5021']);
-      await server.says(/listening/);
-      const ask = [...program('udp-echo'), 'ask', addresses.b[family], '5021', '0', '1', '1402', '1403', '8000'];
-      expect((await kernel(ask).result).stdout).toBe('5 of 5\n');
-      server.child.kill();
-      await server.result;
-    });
-  }
-
-  test('an address that the endpoint does not stand for is not believed', async () => {
-    const spoof = ['ip', 'addr', 'add', '10.9.9.9/32', 'dev', 'vx'];
-    expect((await kernel(spoof).result).code).toBe(0);
-    await kernel(['ping', '-c', '1', '-W', '1', '-I', '10.9.9.9', addresses.a.v4]).result;
-    expect((await cluster.counters('n1')).dropped).toEqual({ SpoofedSource: 1 });
   });
-
-  test('after all that every packet is accounted for', async () => {
-    await expectAccounted(cluster, ['SpoofedSource']);
-  });
-});
+}

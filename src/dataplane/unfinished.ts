@@ -1,0 +1,41 @@
+/**
+ * What a kernel leaves undone in packets that never left the machine. A Linux vxlan device beside the cluster hands its
+ * packets over loopback or veth with inner checksums that hold the pseudo header's sum only, and TCP superframes whole;
+ * a UDP socket tells of neither. (The underlay by TAP does: there the virtio header says it.)
+ */
+import { Drop, type Outcome } from '../packet/outcome.ts';
+import { ChecksumState, type Packet } from '../packet/packet.ts';
+import { holdsPseudoSum } from '../packet/rewrite.ts';
+import { validate } from '../packet/validate.ts';
+import { wayIndex } from '../packet/way.ts';
+import { Protocol } from '../wire/protocol.ts';
+import { TCP_CHECKSUM } from '../wire/tcp.ts';
+import { UDP_CHECKSUM } from '../wire/udp.ts';
+import type { Dataplane } from './dataplane.ts';
+
+/**
+ * `validate`, for the inner frame of a tunnel packet. Only an endpoint that is declared to be this machine's kernel may
+ * leave a checksum undone, and only where the field says so: bytes from a wire are never trusted.
+ */
+export function validateInner(dp: Dataplane, pkt: Packet): Outcome {
+  const valid = validate(pkt);
+  if (valid !== Drop.BadL4Checksum && valid !== Drop.BadOffload) return valid;
+  if (dp.endpoints.list[wayIndex(pkt.ingress)]?.kernelLocal !== true) return valid;
+  return adopt(pkt, dp.node.tunnelMtu) ? validate(pkt) : valid;
+}
+
+function adopt(pkt: Packet, mtu: number): boolean {
+  const tcp = pkt.protocol === Protocol.Tcp;
+  if (pkt.checksum !== ChecksumState.Unverified || !(tcp || pkt.protocol === Protocol.Udp)) return false;
+  if (!holdsPseudoSum(pkt)) return false;
+  const ipLen = pkt.at + pkt.len - pkt.l3At;
+  // A superframe without its segment size: TCP's is what fills the tunnel's MTU; UDP's cannot be known.
+  if (pkt.gsoSize === 0 && ipLen > mtu) {
+    if (!tcp) return false;
+    pkt.gsoSize = mtu - (pkt.payloadAt - pkt.l3At);
+  }
+  pkt.checksum = ChecksumState.Partial;
+  pkt.partialStart = pkt.l4At - pkt.at;
+  pkt.partialOffset = tcp ? TCP_CHECKSUM : UDP_CHECKSUM;
+  return true;
+}
