@@ -23,23 +23,27 @@ export class ApiClient {
     return this.#request('POST', path);
   }
 
-  #request<T>(method: string, path: string): Promise<T> {
+  patch<T>(path: string, body: object): Promise<T> {
+    return this.#request('PATCH', path, JSON.stringify(body));
+  }
+
+  #request<T>(method: string, path: string, body = ''): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const outgoing = request({ socketPath: this.#socketPath, method, path, timeout: TIMEOUT_MS }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', reject);
         response.on('end', () => {
-          const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as T & { message?: string };
-          if (response.statusCode === 200) resolve(body);
-          else reject(new Refusal(body.message ?? `the cluster answered ${response.statusCode}`));
+          const answer = JSON.parse(Buffer.concat(chunks).toString('utf8')) as T & { message?: string };
+          if (response.statusCode === 200) resolve(answer);
+          else reject(new Refusal(answer.message ?? `the cluster answered ${response.statusCode}`));
         });
       });
       outgoing.on('timeout', () => {
         outgoing.destroy(new Refusal(`cluster "${this.#cluster}" does not answer: its cluster process may be stopped`));
       });
       outgoing.on('error', (error: NodeJS.ErrnoException) => reject(this.#explain(error)));
-      outgoing.end();
+      outgoing.end(body);
     });
   }
 

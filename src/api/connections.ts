@@ -1,6 +1,7 @@
 /** A node's connection table as objects: both tuples, state and counters, in the words of conntrack(8). */
 import type { Cluster, RunningNode } from '../cluster/cluster.ts';
 import { ConnectionFlag } from '../conntrack/connections.ts';
+import { sctpStateNames } from '../conntrack/sctp-states.ts';
 import { tcpStateNames } from '../conntrack/tcp-states.ts';
 import type { ConnectionSnapshot } from '../nodes/protocol.ts';
 import { KEY_DESTINATION, KEY_PORTS, KEY_SOURCE, KEY_WORDS, keyIsIcmp, keyProtocol } from '../packet/flow-key.ts';
@@ -26,7 +27,7 @@ export interface Connection {
   /** Name where it has one, else the number. */
   readonly protocol: string;
   readonly protocolNumber: number;
-  /** TCP only. */
+  /** TCP and SCTP. */
   readonly state?: string;
   readonly secondsLeft: number;
   readonly replied: boolean;
@@ -55,13 +56,18 @@ function connection(node: string, snapshot: ConnectionSnapshot, i: number): Conn
     node,
     protocol: protocolNames[protocolNumber] ?? String(protocolNumber),
     protocolNumber,
-    ...(protocolNumber === Protocol.Tcp ? { state: tcpStateNames[snapshot.state[i]!] ?? 'NONE' } : {}),
+    ...stateName(protocolNumber, snapshot.state[i]!),
     secondsLeft: Math.round(snapshot.remainingMs[i]! / 1000),
     replied: (flags & ConnectionFlag.SeenReply) !== 0,
     assured: (flags & ConnectionFlag.Assured) !== 0,
     original: tuple(snapshot, i * 2),
     reply: tuple(snapshot, i * 2 + 1),
   };
+}
+
+function stateName(protocolNumber: number, state: number): { state?: string } {
+  if (protocolNumber === Protocol.Tcp) return { state: tcpStateNames[state] ?? 'NONE' };
+  return protocolNumber === Protocol.Sctp ? { state: sctpStateNames[state] ?? 'NONE' } : {};
 }
 
 function tuple(snapshot: ConnectionSnapshot, half: number): Tuple {

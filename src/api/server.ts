@@ -5,21 +5,12 @@
 import { chmodSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Cluster, RunningNode, RunningPod } from '../cluster/cluster.ts';
+import { ApiError } from './api-error.ts';
 import { listConnections } from './connections.ts';
+import { getLink, listLinks, patchLink } from './links.ts';
 import { listOf, nodeObject, podObject } from './objects.ts';
 
-/** An answer that is an error; becomes a Kubernetes `Status`. */
-class ApiError extends Error {
-  readonly code: number;
-  readonly reason: string;
-
-  constructor(code: number, reason: string, message: string) {
-    super(message);
-    this.code = code;
-    this.reason = reason;
-  }
-}
-
+/** Path parameters, and behind them the text of the body where the method has one. */
 type Handler = (cluster: Cluster, ...parameters: string[]) => unknown;
 
 /** Path patterns; `:` stands for one segment, handed to the handler decoded. */
@@ -51,8 +42,14 @@ const routes: readonly (readonly [method: string, pattern: string, handler: Hand
   ['POST', '/apis/podwire.dev/v1/namespaces/:/pods/:/enter', (c, ns, name) => c.enterPod(findPod(c, ns, name))],
   ['POST', '/apis/podwire.dev/v1/nodes/:/enter', (c, name) => c.enterNode(findNode(c, name))],
   ['GET', '/apis/podwire.dev/v1/nodes/:/connections', (c, name) => listConnections(c, findNode(c, name))],
+  ['GET', '/apis/podwire.dev/v1/links', (c) => listLinks(c)],
+  ['GET', '/apis/podwire.dev/v1/links/:/:', (c, a, b) => getLink(c, findNode(c, a), findNode(c, b))],
+  ['PATCH', '/apis/podwire.dev/v1/links/:/:', (c, a, b, body) => patchLink(c, findNode(c, a), findNode(c, b), body!)],
   ['GET', '/apis/podwire.dev/v1/nodes/:/counters', (c, name) => c.ask(findNode(c, name), 'counters')],
 ];
+
+/** Longest body of a request. */
+const BODY_MAX = 65_536;
 
 /** Resolves once the socket answers. */
 export function startApi(cluster: Cluster, path: string): Promise<void> {
@@ -68,7 +65,8 @@ export function startApi(cluster: Cluster, path: string): Promise<void> {
 
 async function answer(cluster: Cluster, request: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
-    send(response, 200, await dispatch(cluster, request.method ?? '', request.url ?? ''));
+    const body = request.method === 'PATCH' ? [await readBody(request)] : [];
+    send(response, 200, await dispatch(cluster, request.method ?? '', request.url ?? '', body));
   } catch (error) {
     const code = error instanceof ApiError ? error.code : 500;
     const reason = error instanceof ApiError ? error.reason : 'InternalError';
@@ -82,14 +80,23 @@ function send(response: ServerResponse, code: number, body: unknown): void {
   response.end(`${JSON.stringify(body)}\n`);
 }
 
-function dispatch(cluster: Cluster, method: string, url: string): unknown {
+async function readBody(request: IncomingMessage): Promise<string> {
+  let body = '';
+  for await (const chunk of request.setEncoding('utf8')) {
+    body += chunk;
+    if (body.length > BODY_MAX) throw new ApiError(413, 'RequestEntityTooLarge', `more than ${BODY_MAX} characters`);
+  }
+  return body;
+}
+
+function dispatch(cluster: Cluster, method: string, url: string, body: readonly string[]): unknown {
   const path = url.split('?')[0]!;
   const candidates = routes.flatMap(([allowed, pattern, handler]) => {
     const parameters = match(pattern, path);
     return parameters === undefined ? [] : [{ allowed, handler, parameters }];
   });
   const found = candidates.find(({ allowed }) => allowed === method);
-  if (found !== undefined) return found.handler(cluster, ...found.parameters);
+  if (found !== undefined) return found.handler(cluster, ...found.parameters, ...body);
   if (candidates.length > 0) throw new ApiError(405, 'MethodNotAllowed', `${method} is not allowed on ${path}`);
   throw new ApiError(404, 'NotFound', `the server could not find the requested resource ${path}`);
 }

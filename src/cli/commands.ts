@@ -17,6 +17,7 @@ export const commands: readonly Command[] = [
   { name: 'get', summary: 'list nodes or pods', load: () => import('./get.ts') },
   { name: 'exec', summary: 'run a program in a pod or on a node', load: () => import('./exec.ts') },
   { name: 'conntrack', summary: 'list the connections that nodes know', load: () => import('./conntrack.ts') },
+  { name: 'link', summary: 'delay and lose packets between nodes', load: () => import('./link.ts') },
   { name: 'doctor', summary: 'what this machine allows, and what to do for more', load: () => import('./doctor.ts') },
 ];
 

@@ -9,7 +9,7 @@ import type { Packet } from '../packet/packet.ts';
 import { rewriteFlow } from '../packet/rewrite.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { ConnectionFlag, type Connections } from './connections.ts';
-import { beginState, beginTimeoutMs } from './track.ts';
+import { beginConnection } from './track.ts';
 
 /** Ports tried from one random offset, then half as many from another, and so on: Linux's nf_nat_core.c (CT-070). */
 const ATTEMPTS_FIRST = 128;
@@ -32,13 +32,20 @@ export function commitConnection(
   invertKey(pkt.key, 0, reply, 0);
   // A packet from a place to the same place is its own reply.
   const taken = keysEqual(original, 0, reply, 0) || replyIsTaken(connections, nowMs);
-  if (taken && !moveSourcePort(connections, pkt, nowMs, random)) return Drop.NatExhausted;
-  const connection = connections.allocate();
-  if (connection < 0) return Drop.ConntrackFull;
+  if (taken && !moveSourcePort(connections, pkt, nowMs, random)) {
+    connections.statistics.insertFailed++;
+    connections.statistics.drop++;
+    return Drop.NatExhausted;
+  }
+  let connection = connections.allocate();
+  if (connection < 0 && connections.makeRoom(original, nowMs)) connection = connections.allocate();
+  if (connection < 0) {
+    connections.statistics.drop++;
+    return Drop.ConntrackFull; // CT-051
+  }
   connections.insert(connection, original, reply, nowMs);
   if (!keysEqual(original, 0, pkt.key, 0)) connections.flags[connection] = ConnectionFlag.Translated;
-  connections.state[connection] = beginState(pkt);
-  connections.refresh(connection, nowMs + beginTimeoutMs(pkt, connections.state[connection]!));
+  beginConnection(connections, connection, pkt, nowMs);
   pkt.connection = connection;
   pkt.direction = 0;
   return CONTINUE;
@@ -48,7 +55,10 @@ export function commitConnection(
 function replyIsTaken(connections: Connections, nowMs: number): boolean {
   const half = connections.table.find(reply, 0, connections.table.hash(reply, 0));
   if (half < 0) return false;
-  if (!connections.isOver(half >> 1, nowMs)) return true;
+  if (!connections.isOver(half >> 1, nowMs)) {
+    connections.statistics.found++;
+    return true;
+  }
   connections.remove(half >> 1);
   return false;
 }

@@ -6,9 +6,14 @@
  * NAT needs no storage of its own. Values are parallel arrays indexed by connection, or by connection * 2 + direction
  * ("half"). A connection exists once its first packet has passed every stage (CT-004).
  */
-import { invertKey, KEY_WORDS } from '../packet/flow-key.ts';
+import { invertKey, KEY_WORDS, keyProtocol } from '../packet/flow-key.ts';
 import { FlowTable } from '../tables/flow-table.ts';
 import { TimerWheel } from '../tables/timer-wheel.ts';
+import { Protocol } from '../wire/protocol.ts';
+import { sctpClosing } from './sctp-states.ts';
+import { SCTP_RECORD_WORDS } from './sctp-tags.ts';
+import { tcpClosing } from './tcp-states.ts';
+import { TCP_RECORD_WORDS } from './tcp-window.ts';
 
 export const ConnectionFlag = {
   SeenReply: 1,
@@ -19,11 +24,34 @@ export const ConnectionFlag = {
 
 const TICK_MS = 1000;
 const WHEEL_TICKS = 1024;
+const RECORD_WORDS = Math.max(TCP_RECORD_WORDS, SCTP_RECORD_WORDS);
+
+/** Buckets that are looked through for a connection that may go (CT-050, Linux's NF_CT_EVICTION_RANGE). */
+const EVICTION_RANGE = 8;
+/** Once a connection had to be refused, those that may go go early, until the table is no fuller than this (CT-053). */
+const FULL_ENOUGH = 0.95;
+
+/** Since the start, by the names of /proc/net/stat/nf_conntrack (CT-055). What two processors at once make is not here. */
+class Statistics {
+  /** A new connection's tuple was another's already. */
+  found = 0;
+  /** Packets, without those that are an `error`. */
+  invalid = 0;
+  insert = 0;
+  /** No tuple of its own could be found. */
+  insertFailed = 0;
+  /** Packets that would have begun a connection: no tuple, or no room. */
+  drop = 0;
+  /** Connections that went to make room. */
+  earlyDrop = 0;
+  /** ICMP errors about no known connection, and ICMP of unknown types. */
+  error = 0;
+}
 
 export class Connections {
   readonly capacity: number;
   readonly table: FlowTable;
-  /** 0 is free; else a TcpState, or 1 for protocols without states. */
+  /** 0 is free; else a TcpState or an SctpState, or 1 for protocols without states. */
   readonly state: Uint8Array;
   readonly flags: Uint8Array;
   readonly createdMs: Float64Array;
@@ -33,16 +61,18 @@ export class Connections {
   readonly routeRevision: Int32Array;
   readonly packets: Float64Array;
   readonly bytes: Float64Array;
-  /** Per half: 1 once this side closed properly (FIN acknowledged by state). */
-  readonly closed: Uint8Array;
-  /** Half that sent the last RST, + 1; 0 for none. */
-  readonly lastReset: Uint8Array;
+  /** What TCP or SCTP keeps of a connection, `RECORD_WORDS` for each; `tcp-window.ts` and `track-sctp.ts` say what. */
+  readonly records: Int32Array;
+  readonly statistics = new Statistics();
   count = 0;
-  inserted = 0;
   readonly #wheel: TimerWheel;
   readonly #free: Int32Array;
   #freeCount = 0;
   #highWater = 0;
+  /** A connection had to be refused: the next sweeps look for those that may go early. */
+  #pressed = false;
+  /** Where that search goes on. */
+  #cursor = 0;
 
   constructor(capacity: number, seed: number) {
     this.capacity = capacity;
@@ -55,8 +85,7 @@ export class Connections {
     this.routeRevision = new Int32Array(capacity * 2);
     this.packets = new Float64Array(capacity * 2);
     this.bytes = new Float64Array(capacity * 2);
-    this.closed = new Uint8Array(capacity * 2);
-    this.lastReset = new Uint8Array(capacity);
+    this.records = new Int32Array(capacity * RECORD_WORDS);
     this.#wheel = new TimerWheel(capacity, WHEEL_TICKS, 0);
     this.#free = new Int32Array(capacity);
   }
@@ -71,6 +100,26 @@ export class Connections {
     this.#free[this.#freeCount++] = connection;
   }
 
+  /**
+   * The table is full: lets one connection near the hash of the new one's key go that is over, or not assured (CT-050).
+   * Linux empties the whole bucket of them; one is enough. False when all of the neighbourhood is assured (CT-052).
+   */
+  makeRoom(original: Int32Array, nowMs: number): boolean {
+    const hash = this.table.hash(original, 0);
+    for (let distance = 0; distance < EVICTION_RANGE; distance++) {
+      for (let half = this.table.firstNear(hash, distance); half >= 0; half = this.table.after(half)) {
+        const connection = half >> 1;
+        const over = this.isOver(connection, nowMs);
+        if (!over && (this.flags[connection]! & ConnectionFlag.Assured) !== 0) continue;
+        if (!over) this.statistics.earlyDrop++;
+        this.remove(connection);
+        return true;
+      }
+    }
+    this.#pressed = true;
+    return false;
+  }
+
   /** Enters an allocated connection under its two keys; neither may be in the table. */
   insert(connection: number, original: Int32Array, reply: Int32Array, nowMs: number): void {
     const half = connection * 2;
@@ -78,16 +127,20 @@ export class Connections {
     this.table.insert(half + 1, reply, 0, this.table.hash(reply, 0));
     this.flags[connection] = 0;
     this.createdMs[connection] = nowMs;
-    this.lastReset[connection] = 0;
+    this.records.fill(0, this.recordOf(connection), this.recordOf(connection + 1));
     for (let i = half; i < half + 2; i++) {
       this.egress[i] = 0;
       this.routeRevision[i] = 0;
       this.packets[i] = 0;
       this.bytes[i] = 0;
-      this.closed[i] = 0;
     }
     this.count++;
-    this.inserted++;
+    this.statistics.insert++;
+  }
+
+  /** Index in `records` of the connection's first word. */
+  recordOf(connection: number): number {
+    return connection * RECORD_WORDS;
   }
 
   /** Its time is over, whether or not the wheel has been there: nobody knows it any more. */
@@ -118,8 +171,16 @@ export class Connections {
     this.#wheel.schedule(connection, Math.floor(nowMs / TICK_MS));
   }
 
-  /** Looks at what is due, at most `budget` entries, and removes what has no time left; returns how many. */
+  /**
+   * Looks at what is due, at most `budget` entries, and removes what has no time left; and as many again of those that
+   * may go early, when that is called for. Returns how many it has removed.
+   */
   expire(nowMs: number, budget: number): number {
+    const removed = this.#expireDue(nowMs, budget);
+    return this.#pressed ? removed + this.#relieve(budget) : removed;
+  }
+
+  #expireDue(nowMs: number, budget: number): number {
     const tick = Math.floor(nowMs / TICK_MS);
     let removed = 0;
     for (let looked = 0; looked < budget; looked++) {
@@ -133,6 +194,37 @@ export class Connections {
       }
     }
     return removed;
+  }
+
+  /** One pass over the table, in as many calls as it takes, ends early when there is room again. Linux's `gc_worker`. */
+  #relieve(budget: number): number {
+    const enough = Math.floor(this.capacity * FULL_ENOUGH);
+    let removed = 0;
+    for (let looked = 0; looked < budget; looked++) {
+      if (this.#cursor >= this.#highWater || this.count < enough) {
+        this.#cursor = 0;
+        this.#pressed = false;
+        break;
+      }
+      const connection = this.#cursor++;
+      if (this.state[connection] === 0 || !this.#mayGoEarly(connection)) continue;
+      this.remove(connection);
+      removed++;
+    }
+    return removed;
+  }
+
+  /** Not assured, or as good as closed. */
+  #mayGoEarly(connection: number): boolean {
+    if ((this.flags[connection]! & ConnectionFlag.Assured) === 0) return true;
+    const protocol = keyProtocol(this.table.keys, connection * 2 * KEY_WORDS);
+    if (protocol === Protocol.Tcp) return tcpClosing(this.state[connection]!);
+    return protocol === Protocol.Sctp && sctpClosing(this.state[connection]!);
+  }
+
+  /** Writes what packets of this half look like when they come in. */
+  key(half: number, to: Int32Array): void {
+    for (let i = 0; i < KEY_WORDS; i++) to[i] = this.table.keys[half * KEY_WORDS + i]!;
   }
 
   /** Writes what packets of this half look like after translation. */

@@ -13,7 +13,7 @@ import {
 } from '../packet/flow-key.ts';
 import type { Packet } from '../packet/packet.ts';
 import { loadIpv4, loadIpv6 } from '../wire/address.ts';
-import { ICMP_HEADER_LEN, icmpCode, icmpIdentifier, icmpIsError, icmpType, icmpv6IsError } from '../wire/icmp.ts';
+import { ICMP_HEADER_LEN, Icmp, icmpCode, icmpIdentifier, icmpIsError, icmpType, icmpv6IsError } from '../wire/icmp.ts';
 import { IPV4_DESTINATION, IPV4_SOURCE, ipv4CheckedLen, ipv4Fragmented, ipv4Protocol } from '../wire/ipv4.ts';
 import { IPV6_DESTINATION, IPV6_HEADER_LEN, IPV6_SOURCE, ipv6CheckedLen, ipv6NextHeader } from '../wire/ipv6.ts';
 import { bothPorts } from '../wire/ports.ts';
@@ -29,6 +29,11 @@ const answering = new Int32Array(KEY_WORDS);
 export function isIcmpError(pkt: Packet): boolean {
   if (pkt.protocol === Protocol.Icmp) return pkt.version === 4 && icmpIsError(icmpType(pkt.view, pkt.l4At));
   return pkt.protocol === Protocol.Icmpv6 && pkt.version === 6 && icmpv6IsError(icmpType(pkt.view, pkt.l4At));
+}
+
+/** A redirect tells of routes, and those of a translated packet are not its sender's. */
+export function isRedirect(pkt: Packet): boolean {
+  return pkt.version === 4 && icmpType(pkt.view, pkt.l4At) === Icmp.Redirect;
 }
 
 /**

@@ -77,6 +77,11 @@ export function nextTcpState(direction: number, kind: number, state: number): nu
   return transitions[(direction * KINDS + kind) * STATES + state]!;
 }
 
+/** Both sides are done with it, or as good as: its entry may go early, and a RST needs no check. */
+export function tcpClosing(state: number): boolean {
+  return state >= TcpState.FinWait && state <= TcpState.Close;
+}
+
 /** Bit set of the flag combinations that occur in honest traffic; PSH, ECE and CWR do not matter (CT-028). */
 const { Fin, Syn, Rst, Ack, Urg } = TcpFlag;
 const validFlags = new Set([Syn, Syn | Urg, Syn | Ack, Rst, Rst | Ack, Fin | Ack, Fin | Ack | Urg, Ack, Ack | Urg]);

@@ -7,8 +7,10 @@ import { loadKey } from '../packet/load-key.ts';
 import { CONTINUE, type Outcome } from '../packet/outcome.ts';
 import { type Packet, RELATED, UNTRACKED } from '../packet/packet.ts';
 import { rewriteFlow } from '../packet/rewrite.ts';
+import { rewriteError } from '../packet/rewrite-error.ts';
 import type { Dataplane } from './dataplane.ts';
 
+const seen = new Int32Array(KEY_WORDS);
 const translated = new Int32Array(KEY_WORDS);
 
 /** Reads the flow key out of the headers: everything after this stage asks the key. */
@@ -24,11 +26,19 @@ export function knownFlow(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
   return outcome;
 }
 
-/** Gives a packet of a known flow the addresses and ports that its connection was given. */
+/** Gives a packet of a known flow, or an error about one, the addresses and ports that its connection was given. */
 export function translate(dp: Dataplane, pkt: Packet): Outcome {
-  if (pkt.connection < 0 || (dp.connections.flags[pkt.connection]! & ConnectionFlag.Translated) === 0) return CONTINUE;
-  dp.connections.translatedKey(pkt.connection * 2 + pkt.direction, translated);
-  rewriteFlow(pkt, translated, 0);
+  if (pkt.connection === UNTRACKED) return CONTINUE;
+  const { connections } = dp;
+  const half = pkt.connection === RELATED ? pkt.relatedHalf : pkt.connection * 2 + pkt.direction;
+  if ((connections.flags[half >> 1]! & ConnectionFlag.Translated) === 0) return CONTINUE;
+  connections.translatedKey(half, translated);
+  if (pkt.connection !== RELATED) {
+    rewriteFlow(pkt, translated, 0);
+  } else {
+    connections.key(half, seen);
+    rewriteError(pkt, seen, translated);
+  }
   return CONTINUE;
 }
 

@@ -2,7 +2,6 @@ import { ecnDecapsulate } from '../encap/ecn.ts';
 import { innerMacIsOurs, knownEndpoint, vxlanDecapsulate } from '../encap/vxlan.ts';
 import { CONTINUE, Drop, type Outcome, Place } from '../packet/outcome.ts';
 import type { Packet } from '../packet/packet.ts';
-import { validate } from '../packet/validate.ts';
 import { ingressPolicy } from '../policy/policies.ts';
 import type { Dataplane } from './dataplane.ts';
 import { flowKey, knownFlow } from './flows.ts';
@@ -10,6 +9,7 @@ import { forward } from './forward.ts';
 import { reassemble } from './reassemble.ts';
 import { route } from './route.ts';
 import { sourceBehindTunnel } from './sources.ts';
+import { validateInner } from './unfinished.ts';
 
 /**
  * A VXLAN packet from another node. Service translation and egress policy have happened there; what is asked here is
@@ -19,7 +19,7 @@ export function fromUnderlay(dp: Dataplane, pkt: Packet, nowMs: number): Outcome
   const place =
     knownEndpoint(dp.endpoints, pkt) ||
     vxlanDecapsulate(pkt, dp.node.vni) ||
-    validate(pkt) ||
+    validateInner(dp, pkt) ||
     onlyIp(pkt) ||
     innerMacIsOurs(pkt, dp.node.macHigh, dp.node.macLow) ||
     ecnDecapsulate(pkt) ||

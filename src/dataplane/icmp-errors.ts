@@ -86,8 +86,7 @@ function loadOriginal(dp: Dataplane, pkt: Packet): void {
     original.set(dp.originalKey);
     return;
   }
-  const at = (pkt.connection * 2 + pkt.direction) * KEY_WORDS;
-  for (let i = 0; i < KEY_WORDS; i++) original[i] = dp.connections.table.keys[at + i]!;
+  dp.connections.key(pkt.connection * 2 + pkt.direction, original);
 }
 
 /** Has `hopLimit` taken one off? */

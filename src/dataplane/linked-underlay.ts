@@ -40,9 +40,18 @@ export class LinkedUnderlay implements Underlay {
     this.#packet = new Packet(arena);
   }
 
-  /** Replaces all links. What waits already leaves when it was going to. */
+  /**
+   * Replaces all links; one whose settings stay goes on as it was. What waits already leaves when it was going to.
+   *
+   * @param settings by endpoint; none for those without a link.
+   */
   setLinks(settings: readonly (LinkSettings | undefined)[]): void {
-    this.#links = settings.map((one) => (one === undefined ? undefined : new Link(one)));
+    const before = this.#links;
+    this.#links = settings.map((one, endpoint) => {
+      if (one === undefined) return undefined;
+      const link = before[endpoint];
+      return link?.is(one) ? link : new Link(one);
+    });
   }
 
   /** When `flush` has something to do; Infinity for never. */
@@ -79,6 +88,7 @@ export class LinkedUnderlay implements Underlay {
       if (slot === NO_SLOT) return;
       pkt.at = frames.frameAt(slot);
       pkt.len = frames.len[slot]!;
+      pkt.ingress = frames.ingress[slot]!;
       pkt.hash = frames.hash[slot]!;
       pkt.outerTos = frames.tos[slot]!;
       pkt.gsoSize = 0;
@@ -104,8 +114,9 @@ export class LinkedUnderlay implements Underlay {
 
   #hold(link: Link, pkt: Packet, endpoint: number, at: number, len: number): Outcome {
     const frames = this.#frames;
-    const slot = frames.put(at, len, link.dueMs[0]!);
+    const slot = frames.put(at, len, link.dueMs);
     if (slot === NO_SLOT) return Drop.LinkQueueFull;
+    frames.ingress[slot] = pkt.ingress;
     frames.endpoint[slot] = endpoint;
     frames.hash[slot] = pkt.hash;
     frames.tos[slot] = pkt.outerTos;

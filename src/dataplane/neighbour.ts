@@ -15,7 +15,7 @@ import {
   arpSenderAddress,
   arpTargetAddress,
 } from '../wire/arp.ts';
-import { ETHERNET_HEADER_LEN, EtherType, writeMacs } from '../wire/ethernet.ts';
+import { destinationMacIsGroup, ETHERNET_HEADER_LEN, EtherType, writeMacs } from '../wire/ethernet.ts';
 import { ICMP_CHECKSUM, Icmpv6, icmpCode, icmpType } from '../wire/icmp.ts';
 import { ipv4Destination, ipv4Multicast, ipv4Source } from '../wire/ipv4.ts';
 import {
@@ -54,7 +54,8 @@ const MULTICAST_FIRST_OCTET = 0xff;
 const IGMP = 2;
 
 /**
- * Answers or absorbs what concerns only this link, drops what may not leave it, and lets the rest go on.
+ * Answers or absorbs what concerns only this link, drops what may not leave it, and lets the rest go on. What came to a
+ * group of the link may not leave it, whatever its IP address is (RFC 1812 section 5.3.4), and nobody is told.
  *
  * Pre: validated.
  */
@@ -83,6 +84,7 @@ function linkIpv4(pkt: Packet): Outcome {
   if (ipv4Multicast(destination)) {
     return pkt.protocol === IGMP ? Consumed.MulticastListenerAbsorbed : Drop.Multicast;
   }
+  if (destinationMacIsGroup(pkt.view, pkt.at)) return Drop.Multicast;
   return isLinkLocalIpv4(source) || isLinkLocalIpv4(destination) ? Drop.LinkLocal : CONTINUE;
 }
 
@@ -92,7 +94,7 @@ function linkIpv6(dp: Dataplane, port: Port, pkt: Packet): Outcome {
     if (isMulticastListener(view, l4At)) return Consumed.MulticastListenerAbsorbed;
     if (isNeighbourDiscovery(view, l4At)) return discovery(dp, port, pkt);
   }
-  if (ipv6MulticastDestination(view, l3At)) return Drop.Multicast;
+  if (ipv6MulticastDestination(view, l3At) || destinationMacIsGroup(view, pkt.at)) return Drop.Multicast;
   const linkLocal = ipv6LinkLocal(view, l3At + IPV6_SOURCE) || ipv6LinkLocal(view, l3At + IPV6_DESTINATION);
   return linkLocal ? Drop.LinkLocal : CONTINUE;
 }

@@ -17,6 +17,7 @@ export interface LinkSettings {
 }
 
 const TWO_TO_32 = 0x1_0000_0000;
+const DRAWS = 4;
 
 /**
  * One direction between two nodes. The knobs are those of Linux's netem (net/sched/sch_netem.c, netem_enqueue), but
@@ -24,41 +25,51 @@ const TWO_TO_32 = 0x1_0000_0000;
  * `reorder`.
  */
 export class Link {
+  readonly settings: LinkSettings;
   /** What `decide` decided: */
   lost = false;
   doubled = false;
   /** One number: when the packet leaves. An array, because a field would allocate for each packet. */
   readonly dueMs = new Float64Array(1);
-  readonly #settings: LinkSettings;
   /** When the last packet that kept its place leaves. */
   readonly #lastMs = new Float64Array(1);
-  #state: number;
+  readonly #drawn = new Float64Array(DRAWS);
+  /** An array, as it does not fit a small integer: see `dueMs`. */
+  readonly #state = new Int32Array(1);
 
   constructor(settings: LinkSettings) {
-    this.#settings = settings;
-    this.#state = settings.seed | 0;
+    this.settings = settings;
+    this.#state[0] = settings.seed;
+  }
+
+  /** Would a link with these settings do the same? */
+  is(settings: LinkSettings): boolean {
+    const names = Object.keys(this.settings) as (keyof LinkSettings)[];
+    return names.every((name) => this.settings[name] === settings[name]);
   }
 
   /** Every packet draws four numbers, whatever becomes of it: one more loss moves no other decision. */
   decide(nowMs: number): void {
-    const { delayMs, jitterMs, loss, duplicate, reorder } = this.#settings;
-    this.lost = this.#draw() < loss;
-    this.doubled = this.#draw() < duplicate;
-    const overtakes = this.#draw() < reorder;
-    const wait = Math.max(0, delayMs + (2 * this.#draw() - 1) * jitterMs);
-    if (overtakes) {
+    const { delayMs, jitterMs, loss, duplicate, reorder } = this.settings;
+    const drawn = this.#drawn;
+    for (let i = 0; i < DRAWS; i++) this.#draw(i);
+    this.lost = drawn[0]! < loss;
+    this.doubled = drawn[1]! < duplicate;
+    if (drawn[2]! < reorder) {
       this.dueMs[0] = nowMs;
       return;
     }
+    const wait = Math.max(0, delayMs + (2 * drawn[3]! - 1) * jitterMs);
     this.dueMs[0] = Math.max(nowMs + wait, this.#lastMs[0]!);
     if (!this.lost) this.#lastMs[0] = this.dueMs[0]!;
   }
 
-  /** 0 up to 1 (mulberry32). */
-  #draw(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
+  /** 0 up to 1 (mulberry32). Stored, not returned: what is no small integer would be allocated on return. */
+  #draw(i: number): void {
+    this.#state[0]! += 0x6d2b79f5;
+    const state = this.#state[0]!;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / TWO_TO_32;
+    this.#drawn[i] = ((t ^ (t >>> 14)) >>> 0) / TWO_TO_32;
   }
 }

@@ -15,7 +15,8 @@ export class WaitingFrames {
   readonly #slotBytes: number;
   // By slot.
   readonly len: Int32Array;
-  /** Where the frame goes, and what its headers on the way are made from. */
+  /** Where the frame came from and goes, and what its headers on the way are made from. */
+  readonly ingress: Int32Array;
   readonly endpoint: Int32Array;
   readonly hash: Int32Array;
   readonly tos: Int32Array;
@@ -34,6 +35,7 @@ export class WaitingFrames {
     this.#slotBytes = headroom + frameBytesMax;
     this.#regionAt = arena.reserve(capacity * this.#slotBytes);
     this.len = new Int32Array(capacity);
+    this.ingress = new Int32Array(capacity);
     this.endpoint = new Int32Array(capacity);
     this.hash = new Int32Array(capacity);
     this.tos = new Int32Array(capacity);
@@ -56,13 +58,17 @@ export class WaitingFrames {
     return this.#count === 0 ? Infinity : this.#dueMs[this.#slots[0]!]!;
   }
 
-  /** Copies a frame; the caller fills in `endpoint`, `hash` and `tos` of the slot, which is NO_SLOT when there is none. */
-  put(at: number, len: number, dueMs: number): number {
+  /**
+   * Copies a frame; the caller fills in the slot's other fields.
+   *
+   * @param dueMs one number. @returns the slot, or NO_SLOT.
+   */
+  put(at: number, len: number, dueMs: Float64Array): number {
     if (this.#count === this.capacity || this.#headroom + len > this.#slotBytes) return NO_SLOT;
     const slot = this.#slots[this.#count]!;
     this.#arena.copy(this.frameAt(slot), at, len);
     this.len[slot] = len;
-    this.#dueMs[slot] = dueMs;
+    this.#dueMs[slot] = dueMs[0]!;
     this.#order[slot] = this.#arrivals[0]!++;
     this.#rise(this.#count++, slot);
     return slot;

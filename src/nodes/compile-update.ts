@@ -1,9 +1,10 @@
 /** Turns an update's text into tables. Runs on the control thread, so that the loop only swaps references. */
 import type { TunnelEndpoint } from '../encap/vxlan.ts';
+import type { LinkSettings } from '../links/link.ts';
 import { type PrefixEntry, PrefixTable } from '../tables/prefix-table.ts';
 import { ADDRESS_WORDS, isIpv4Words, parseAddress } from '../wire/address.ts';
 import { parseMac } from '../wire/ethernet.ts';
-import type { CompiledUpdate, EndpointSpec, NodeUpdate, RouteSpec } from './protocol.ts';
+import type { CompiledUpdate, EndpointSpec, LinkSpec, NodeUpdate, RouteSpec } from './protocol.ts';
 
 /** Bits that `::ffff:0:0/96` puts in front of an IPv4 prefix. */
 const MAPPED_BITS = 96;
@@ -24,6 +25,8 @@ export function compileUpdate(update: NodeUpdate): CompiledUpdate {
             endpoints: endpoints.map(compileEndpoint),
             underlayAddresses: endpoints.map((endpoint) => endpoint.underlayAddress),
           },
+    links: update.links === undefined ? undefined : compileLinks(update.links),
+    advanceMs: update.advanceMs ?? 0,
   };
 }
 
@@ -51,7 +54,13 @@ function compileRoute(route: RouteSpec): PrefixEntry {
   return { address, length, value: route.way };
 }
 
+function compileLinks(links: readonly LinkSpec[]): readonly (LinkSettings | undefined)[] {
+  const count = Math.max(0, ...links.map(({ endpoint }) => endpoint + 1));
+  return Array.from({ length: count }, (_, number) => links.find(({ endpoint }) => endpoint === number));
+}
+
 function compileEndpoint(endpoint: EndpointSpec): TunnelEndpoint {
   const [macHigh, macLow] = parseMac(endpoint.mac);
-  return { name: endpoint.name, address: addressWords(endpoint.underlayAddress), macHigh, macLow };
+  const { name, underlayAddress, kernelLocal = false } = endpoint;
+  return { name, address: addressWords(underlayAddress), macHigh, macLow, kernelLocal };
 }

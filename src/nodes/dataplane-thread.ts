@@ -3,7 +3,9 @@ import { performance } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Counters } from '../dataplane/counters.ts';
 import { Dataplane } from '../dataplane/dataplane.ts';
+import { LinkedUnderlay } from '../dataplane/linked-underlay.ts';
 import { REASSEMBLY_SLOTS } from '../dataplane/reassembly.ts';
+import type { LinkSettings } from '../links/link.ts';
 import { Arena } from '../packet/arena.ts';
 import { Packet } from '../packet/packet.ts';
 import { Way, way } from '../packet/way.ts';
@@ -23,6 +25,7 @@ import {
   TunOffload,
   VNET_TUNNEL_HEADER_LEN,
 } from '../sys/tap.ts';
+import { connectSeqpacket } from '../sys/unix.ts';
 import { ADDRESS_WORDS } from '../wire/address.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import { addressWords, icmpSources } from './compile-update.ts';
@@ -31,8 +34,11 @@ import { Loop } from './loop.ts';
 import type { CompiledUpdate, DataplaneThreadData, FromNode, NodeCounters, TapSpec, ToDataplane } from './protocol.ts';
 import { randomWords } from './random-words.ts';
 
-/** Receive slots, flight recorder, cut segments, tunnel addresses and datagrams in pieces. Untouched pages cost nothing. */
-const ARENA_BYTES = 8 << 20;
+/**
+ * Receive slots, flight recorder, cut segments, tunnel addresses, datagrams in pieces, and 8 MB that wait on links.
+ * Untouched pages cost nothing.
+ */
+const ARENA_BYTES = 16 << 20;
 
 const data = workerData as DataplaneThreadData;
 const { settings } = data;
@@ -64,7 +70,10 @@ dataplane.underlay = underlay;
 let host: TapPort | undefined;
 const pods = new Map<number, TapPort>();
 
-const clock = () => performance.now();
+let clockAheadMs = 0;
+const clock = () => performance.now() + clockAheadMs;
+let links: LinkedUnderlay | undefined;
+
 const loop = new Loop({
   dataplane,
   underlay,
@@ -125,6 +134,8 @@ function apply(update: CompiledUpdate): void {
     underlay.setEndpoints(update.routing.underlayAddresses);
     dataplane.setRoutes(update.routing.table, update.routing.endpoints);
   }
+  if (update.links !== undefined) setLinks(update.links);
+  clockAheadMs += update.advanceMs;
   for (const index of update.removePods) {
     dataplane.pods[index] = undefined;
     pods.delete(index);
@@ -132,6 +143,17 @@ function apply(update: CompiledUpdate): void {
     if (removed !== undefined) close(removed.fd);
   }
   if (problems.length > 0) throw new Error(problems.join('; '));
+}
+
+/** The first link puts itself between; clusters without links do not pay for them. */
+function setLinks(settings: readonly (LinkSettings | undefined)[]): void {
+  if (links === undefined) {
+    if (settings.length === 0) return;
+    links = new LinkedUnderlay(arena, dataplane.counters, underlay, dataplane.node.tunnelMtu);
+    dataplane.underlay = links;
+    loop.setLinks(links);
+  }
+  links.setLinks(settings);
 }
 
 function openUnderlay(): UnderlayPort {
@@ -148,24 +170,28 @@ function openUnderlay(): UnderlayPort {
   });
 }
 
-/** Attaches to a TAP that already exists in its namespace. */
+/** Attaches to a TAP that already exists in its namespace, or to the socket that stands in for it. */
 function attach(spec: TapSpec, portWay: number): TapPort {
+  const [high, low] = parseMac(spec.mac);
+  return new TapPort({
+    arena,
+    slotAt: tapSlotAt,
+    fd: spec.socketPath === undefined ? openPodTap(spec) : connectSeqpacket(spec.socketPath),
+    way: portWay,
+    macHigh: high,
+    macLow: low,
+    addresses: Int32Array.from(spec.addresses.flatMap((address) => [...addressWords(address)])),
+    mtu: settings.podMtu,
+    counters: new WireCounters(),
+  });
+}
+
+function openPodTap(spec: TapSpec): number {
   const namespace = openNamespace(spec.namespacePath);
   try {
-    const [high, low] = parseMac(spec.mac);
     const fd = inNamespace(namespace, 'net', () => openTap(spec.interfaceName, { offload: 0 }));
     if (settings.offload) negotiateOffloads(fd);
-    return new TapPort({
-      arena,
-      slotAt: tapSlotAt,
-      fd,
-      way: portWay,
-      macHigh: high,
-      macLow: low,
-      addresses: Int32Array.from(spec.addresses.flatMap((address) => [...addressWords(address)])),
-      mtu: settings.podMtu,
-      counters: new WireCounters(),
-    });
+    return fd;
   } finally {
     close(namespace);
   }

@@ -7,6 +7,7 @@
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Dataplane } from '../dataplane/dataplane.ts';
+import type { LinkedUnderlay } from '../dataplane/linked-underlay.ts';
 import { expire, receiveFromHost, receiveFromPod, receiveFromUnderlay } from '../dataplane/receive.ts';
 import type { Packet } from '../packet/packet.ts';
 import type { TapPort } from '../ports/tap.ts';
@@ -46,6 +47,7 @@ export class Loop {
   readonly #epoll = new Epoll(EVENTS_MAX);
   readonly #pods: (TapPort | undefined)[] = [];
   #host: TapPort | undefined;
+  #links: LinkedUnderlay | undefined;
   #nextTickMs: number;
   #violationReported = false;
 
@@ -59,6 +61,11 @@ export class Loop {
   setHost(port: TapPort): void {
     this.#host = port;
     this.#epoll.add(port.fd, Token.Host);
+  }
+
+  /** What waits there is sent on when it is due. */
+  setLinks(links: LinkedUnderlay): void {
+    this.#links = links;
   }
 
   addPod(index: number, port: TapPort): void {
@@ -78,10 +85,12 @@ export class Loop {
   run(): void {
     const { stop, clock, dataplane } = this.#parts;
     while (Atomics.load(stop, 0) === 0) {
-      const sleepMs = Math.max(0, Math.ceil(this.#nextTickMs - clock()));
+      const wakeMs = Math.min(this.#nextTickMs, this.#links?.nextDueMs ?? Infinity);
+      const sleepMs = Math.max(0, Math.ceil(wakeMs - clock()));
       const ready = this.#epoll.wait(sleepMs);
       const nowMs = clock(); // one reading per batch
       for (let i = 0; i < ready; i++) this.#serve(this.#epoll.token(i), nowMs);
+      this.#links?.flush(nowMs);
       expire(dataplane, nowMs, EXPIRE_BUDGET);
       if (nowMs >= this.#nextTickMs) this.#tick(nowMs);
     }

@@ -5,6 +5,7 @@
  */
 import type { CounterSnapshot } from '../dataplane/counters.ts';
 import type { TunnelEndpoint } from '../encap/vxlan.ts';
+import type { LinkSettings } from '../links/link.ts';
 import type { PortCounters } from '../ports/wire-counters.ts';
 import type { PrefixTableData } from '../tables/prefix-table.ts';
 
@@ -38,6 +39,8 @@ export interface TapSpec {
   /** MAC and addresses of the kernel's end. */
   readonly mac: string;
   readonly addresses: readonly string[];
+  /** A listening SOCK_SEQPACKET socket in place of the TAP: a test plays the kernel there. */
+  readonly socketPath?: string;
 }
 
 export interface PodSpec extends TapSpec {
@@ -49,6 +52,8 @@ export interface EndpointSpec {
   readonly name: string;
   readonly underlayAddress: string;
   readonly mac: string;
+  /** A vxlan device of this machine's kernel. */
+  readonly kernelLocal?: boolean;
 }
 
 export interface RouteSpec {
@@ -56,6 +61,12 @@ export interface RouteSpec {
   readonly prefix: string;
   /** `packet/way.ts`. */
   readonly way: number;
+}
+
+/** What packets meet on their way to an endpoint; the others have no link and no delay. */
+export interface LinkSpec extends LinkSettings {
+  /** Its number, as in routes. */
+  readonly endpoint: number;
 }
 
 /** What a packet must see all of, or nothing. Lists replace what was there, pods are added and removed. */
@@ -66,6 +77,9 @@ export interface NodeUpdate {
   readonly removePods?: readonly number[];
   readonly endpoints?: readonly EndpointSpec[];
   readonly routes?: readonly RouteSpec[];
+  readonly links?: readonly LinkSpec[];
+  /** Puts the node's clock forward, for tests. */
+  readonly advanceMs?: number;
 }
 
 export type Question = 'connections' | 'counters';
@@ -100,6 +114,9 @@ export interface CompiledUpdate {
         readonly underlayAddresses: readonly string[];
       }
     | undefined;
+  /** By endpoint number. */
+  readonly links: readonly (LinkSettings | undefined)[] | undefined;
+  readonly advanceMs: number;
 }
 
 /** What the dataplane thread is started with. */

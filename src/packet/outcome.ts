@@ -26,7 +26,7 @@ const dropRows = [
   { name: 'BadSourceMac', means: 'The source MAC is a group address.', look: 'The program that injected it.' },
   {
     name: 'BadIpHeader',
-    means: 'Version, header length, total length or extension headers lie.',
+    means: 'Version, header length, total length, options or extension headers lie.',
     look: 'A fuzzer, or a raw socket.',
   },
   {
@@ -63,7 +63,7 @@ const dropRows = [
   {
     name: 'BadFragment',
     means:
-      'A fragment that fits no datagram: not a multiple of 8 bytes, empty, beyond the end or beyond 65,535 bytes (TN-054, TN-055).',
+      'A fragment that fits no datagram: not a multiple of 8 bytes, empty, beyond the end or beyond 65,535 bytes (TN-054, TN-055), or of IPv6 a first one without all headers (RFC 8200 section 4.5).',
     look: 'A fuzzer, or a raw socket.',
   },
   {
@@ -155,7 +155,7 @@ const dropRows = [
   },
   {
     name: 'WrongTunnelMac',
-    means: "The inner destination MAC is not this node's.",
+    means: "The inner destination MAC is not this node's, or the source MAC is (TN-014).",
     look: 'A stale or foreign tunnel endpoint.',
   },
   {

@@ -60,6 +60,11 @@ export function verifyChecksum(pkt: Packet): boolean {
   return foldSum(pkt.arena.sum(l4At, length) + pseudoSum(pkt, length)) === 0xffff;
 }
 
+/** Does the TCP or UDP checksum field hold the pseudo header's sum alone, as a kernel leaves it for others to finish? */
+export function holdsPseudoSum(pkt: Packet): boolean {
+  return pkt.view.getUint16(pkt.l4At + checksumField(pkt)) === foldSum(pseudoSum(pkt, pkt.l4Len));
+}
+
 /**
  * Computes the checksum that virtio asked for at `partialStart` + `partialOffset`. False where a kernel never asks for
  * one: it is the packet's own, or one further in, but never a field of the headers that `validate` has read.

@@ -32,7 +32,7 @@ import {
 } from '../wire/ipv6.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { SCTP_HEADER_LEN } from '../wire/sctp.ts';
-import { TCP_CHECKSUM, tcpCheckedLen } from '../wire/tcp.ts';
+import { TCP_CHECKSUM, TCP_HEADER_LEN, tcpCheckedLen } from '../wire/tcp.ts';
 import { UDP_CHECKSUM, UDP_HEADER_LEN, udpCheckedLen, udpLength } from '../wire/udp.ts';
 import { CONTINUE, Drop, type Outcome } from './outcome.ts';
 import { ChecksumState, FRAGMENT_OFFSET_MASK, MORE_FRAGMENTS, type Packet, UNTRACKED } from './packet.ts';
@@ -173,7 +173,8 @@ function holdsUpperHeader(pkt: Packet): boolean {
 
 function upperHeaderLenMin(protocol: number): number {
   if (protocol === Protocol.Tcp) return TCP_HEADER_LEN;
-  return protocol === Protocol.Udp || protocol === Protocol.Icmpv6 ? 8 : 1;
+  if (protocol === Protocol.Udp) return UDP_HEADER_LEN;
+  return protocol === Protocol.Icmpv6 ? ICMP_HEADER_LEN : 1;
 }
 
 function validateL4(pkt: Packet): Outcome {

@@ -3,7 +3,7 @@ import { addressOf, check, errno, libc } from './libc.ts';
 /** Sockets, as far as UDP and netlink need the same of them. */
 
 /** Types and flags of socket(2). */
-export const SocketType = { datagram: 2, raw: 3, nonBlocking: 0x800, closeOnExec: 0x80000 } as const;
+export const SocketType = { datagram: 2, raw: 3, seqpacket: 5, nonBlocking: 0x800, closeOnExec: 0x80000 } as const;
 
 const cSocket = libc.func('int socket(int family, int type, int protocol)') as (
   family: number,

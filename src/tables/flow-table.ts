@@ -64,6 +64,16 @@ export class FlowTable {
     this.#heads[bucket] = slot + 1;
   }
 
+  /** The first slot of the bucket `distance` after the one of this hash, or -1: the neighbourhood, for eviction. */
+  firstNear(hash: number, distance: number): number {
+    return this.#heads[(hash + distance) & this.#mask]! - 1;
+  }
+
+  /** The slot after this one in the same bucket, or -1. */
+  after(slot: number): number {
+    return this.#next[slot]! - 1;
+  }
+
   /** Takes a slot that is in use out of its bucket. */
   remove(slot: number): void {
     const bucket = this.#hashes[slot]! & this.#mask;

@@ -38,6 +38,9 @@ export const Icmpv6 = {
   NeighbourSolicitation: 135,
   NeighbourAdvertisement: 136,
   Redirect: 137,
+  /** Node information (RFC 4620). */
+  NodeQuery: 139,
+  NodeReply: 140,
   MldReportV2: 143,
 } as const;
 
@@ -65,6 +68,9 @@ export function icmpWrite(view: DataView, at: number, type: number, code: number
   view.setInt32(at + IDENTIFIER, word);
 }
 
+/** No type beyond this one is known (Linux's NR_ICMP_TYPES, CT-044). */
+export const ICMP_TYPE_MAX = Icmp.MaskReply;
+
 /** Does this ICMP type quote the packet it is about? (RFC 1122 section 3.2.2) */
 export function icmpIsError(type: number): boolean {
   return (type >= Icmp.Unreachable && type <= Icmp.Redirect) || type === 11 || type === 12;
@@ -81,8 +87,8 @@ export function icmpv6IsError(type: number): boolean {
  */
 export function icmpInverse(type: number, version: number): number {
   if (version === 6) {
-    if (type === Icmpv6.EchoRequest) return Icmpv6.EchoReply;
-    return type === Icmpv6.EchoReply ? Icmpv6.EchoRequest : -1;
+    if (type === Icmpv6.EchoRequest || type === Icmpv6.NodeQuery) return type + 1;
+    return type === Icmpv6.EchoReply || type === Icmpv6.NodeReply ? type - 1 : -1;
   }
   switch (type) {
     case Icmp.EchoRequest:
@@ -104,6 +110,6 @@ export function icmpInverse(type: number, version: number): number {
 
 /** May a packet of this type open a flow? Only requests may (CT-042). */
 export function icmpOpensFlow(type: number, version: number): boolean {
-  if (version === 6) return type === Icmpv6.EchoRequest;
+  if (version === 6) return type === Icmpv6.EchoRequest || type === Icmpv6.NodeQuery;
   return type === Icmp.EchoRequest || type === 13 || type === 15 || type === 17;
 }

@@ -142,6 +142,20 @@ export function ipv4BlankUncopiedOptions(view: DataView, at: number): void {
   }
 }
 
+/** Is every option at least two bytes long and inside the header, up to the end of the list (RFC 791 section 3.1)? */
+export function ipv4OptionsSound(view: DataView, at: number): boolean {
+  const end = at + ipv4HeaderLen(view, at);
+  let option = at + IPV4_HEADER_LEN;
+  while (option < end) {
+    const type = view.getUint8(option);
+    if (type === 0) return true;
+    const length = type === 1 ? 1 : option + 1 < end ? view.getUint8(option + 1) : 0;
+    if ((type !== 1 && length < 2) || option + length > end) return false;
+    option += length;
+  }
+  return true;
+}
+
 /** True when the options hold a source route (types 131 and 137), which Linux and we refuse (RFC 7126 section 4.3). */
 export function ipv4SourceRouted(view: DataView, at: number): boolean {
   const end = at + ipv4HeaderLen(view, at);

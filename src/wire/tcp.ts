@@ -3,8 +3,9 @@ const SEQUENCE = 4;
 const ACKNOWLEDGMENT = 8;
 const DATA_OFFSET = 12;
 const FLAGS = 13;
+const WINDOW = 14;
 
-const TCP_HEADER_LEN = 20;
+export const TCP_HEADER_LEN = 20;
 export const TCP_CHECKSUM = 16;
 
 export const TcpFlag = { Fin: 1, Syn: 2, Rst: 4, Psh: 8, Ack: 16, Urg: 32, Ece: 64, Cwr: 128 } as const;
@@ -39,4 +40,9 @@ export function tcpSetSequence(view: DataView, at: number, sequence: number): vo
 
 export function tcpAcknowledgment(view: DataView, at: number): number {
   return view.getInt32(at + ACKNOWLEDGMENT);
+}
+
+/** As it is in the header: not scaled. */
+export function tcpWindow(view: DataView, at: number): number {
+  return view.getUint16(at + WINDOW);
 }

@@ -9,7 +9,7 @@ const DAY = 86_400 * SECOND;
 
 function enter(connections: Connections, nowMs: number, deadlineMs: number): number {
   const connection = connections.allocate();
-  const key = (half: number) => new Int32Array(KEY_WORDS).fill(connections.inserted * 2 + half + 1);
+  const key = (half: number) => new Int32Array(KEY_WORDS).fill(connections.statistics.insert * 2 + half + 1);
   connections.insert(connection, key(0), key(1), nowMs);
   connections.state[connection] = 1;
   connections.refresh(connection, deadlineMs);

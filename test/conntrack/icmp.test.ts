@@ -8,11 +8,11 @@ const echo6 = { protocol: 'icmpv6', source: 'fd00::1', destination: 'fd00::2' } 
 
 describe('what may begin a flow', () => {
   const requests = new Set([8, 13, 15, 17]);
-  test('CT-042, CT-044 of all 256 types only the four requests, of ICMPv6 only echo', () => {
+  test('CT-042, CT-044 of all 256 types only the four requests, of ICMPv6 echo and node information', () => {
     for (let icmpType = 0; icmpType < 256; icmpType++) {
       const want = requests.has(icmpType) ? 'new' : 'dropped: Invalid';
       expect(new Tracker().send({ ...echo, icmpType, payload: 8 }), `type ${icmpType}`).toBe(want);
-      const want6 = icmpType === 128 ? 'new' : 'dropped: Invalid';
+      const want6 = icmpType === 128 || icmpType === 139 ? 'new' : 'dropped: Invalid';
       expect(new Tracker().send({ ...echo6, icmpType, payload: 8 }), `ICMPv6 type ${icmpType}`).toBe(want6);
     }
   });
@@ -186,11 +186,14 @@ describe('errors', () => {
     expect(tracker.send(errorAbout(flow))).toBe('dropped: Invalid');
   });
 
-  test('CT-075 about a translated flow: none is better than one that is not translated back', () => {
+  test('CT-075, CT-076 about a translated flow: related, but for a redirect', () => {
     const tracker = new Tracker({ translations: { '10.96.0.1/80': '10.1.1.5/8080' } });
     tracker.send({ source: CLIENT, destination: '10.96.0.1', destinationPort: 80, flags: ACK });
     const seen = { source: CLIENT, destination: SERVER, destinationPort: 8080, flags: ACK };
-    expect(tracker.send(errorAbout(seen))).toBe('dropped: Invalid');
-    expect(tracker.send(errorAbout(reply(seen)))).toBe('dropped: Invalid');
+    expect(tracker.send(errorAbout(seen))).toBe('related');
+    expect(tracker.send(errorAbout(seen, { icmpType: 5 }))).toBe('dropped: Invalid');
+    const answer = { ...reply(seen), source: '10.96.0.1', sourcePort: 80 };
+    expect(tracker.send(errorAbout(answer))).toBe('related');
+    expect(tracker.send(errorAbout(reply(seen)))).toBe('dropped: Invalid'); // as nobody ever saw it
   });
 });

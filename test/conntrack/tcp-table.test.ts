@@ -56,10 +56,10 @@ test('CT-028 of all 256 flag sets the nine honest ones are valid, whatever PSH, 
   }
 });
 
-/** A connection put into a state by force: what follows is the packet's doing. */
+/** A connection put into a state by force, its windows open: what follows is the packet's doing. */
 function inState(state: number): Tracker {
   const tracker = new Tracker();
-  tracker.send({ flags: SYN });
+  for (const spec of [{ flags: SYN }, reply({ flags: SYN_ACK }), { flags: ACK }]) tracker.send(spec);
   tracker.connections.state[0] = state;
   tracker.connections.flags[0] = 1; // a reply was seen, so no RST kills it
   return tracker;

@@ -1,5 +1,6 @@
 /** Every reason that a packet may end for, and one way to make it so. The list is the code's own, so none is forgotten. */
 import { describe, expect, test } from 'vitest';
+import { ConnectionFlag } from '../../src/conntrack/connections.ts';
 import { consumeReasons, Drop, dropReasons } from '../../src/packet/outcome.ts';
 import { Way, way } from '../../src/packet/way.ts';
 import { Isolation } from '../../src/policy/policies.ts';
@@ -31,6 +32,7 @@ function exhausted(world: World): string {
 function full(world: World): string {
   const { capacity } = world.dp.connections;
   for (let i = 0; i < capacity; i++) world.send('web', { protocol: 'udp', sourcePort: 1024 + i });
+  world.dp.connections.flags.fill(ConnectionFlag.Assured); // else one of them would make room
   return world.send('web', { protocol: 'udp', sourcePort: 80 });
 }
 

@@ -1,9 +1,8 @@
 /** Errors of routers and hosts on their way to whom they concern (CT-045, CT-046). */
 import { describe, expect, test } from 'vitest';
 import { Isolation } from '../../src/policy/policies.ts';
-import { Services } from '../../src/service/services.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
-import { nodes, places, World, words } from './world.ts';
+import { nodes, places, World } from './world.ts';
 
 const SYN = 2;
 
@@ -78,17 +77,6 @@ describe('an error about a known flow', () => {
     const about = { source: '10.244.1.2', destination: '10.244.2.7', flags: SYN };
     world.send('web', about);
     expect(world.send('api', error('10.244.2.7', about))).toBe('dropped: SpoofedSource');
-    world.balance();
-  });
-
-  test('CT-075 about a translated flow: none is better than one that is not translated back', () => {
-    const world = new World();
-    const backend = { address: words('10.244.1.3'), port: 8080 };
-    const frontend = { address: words('10.96.0.1'), port: 80, protocolWord: (4 << 8) | 6, backends: [backend] };
-    world.dp.services = new Services([frontend], 1);
-    world.send('web', { destination: '10.96.0.1', destinationPort: 80, flags: SYN });
-    const seen = { source: '10.244.1.2', destination: '10.244.1.3', flags: SYN };
-    expect(world.send('api', error('10.244.1.3', seen))).toBe('dropped: Invalid');
     world.balance();
   });
 

@@ -171,6 +171,16 @@ describe('what is dropped', () => {
       want: 'dropped: Multicast',
     },
     {
+      name: 'a unicast destination in a frame to a group of the link',
+      spec: { destination: places.api.addresses[1], source: own, destinationMac: '33:33:00:00:00:01' },
+      want: 'dropped: Multicast',
+    },
+    {
+      name: 'no route, in a frame to a group of the link: nobody is told',
+      spec: { destination: '2001:db8::1', source: own, destinationMac: '33:33:00:00:00:01' },
+      want: 'dropped: Multicast',
+    },
+    {
       name: 'a link-local destination',
       spec: { destination: NEXT_HOP, source: own, protocol: 'icmpv6' },
       want: 'dropped: LinkLocal',

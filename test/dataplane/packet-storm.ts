@@ -145,7 +145,7 @@ async function storm(): Promise<Storm> {
   });
   world.balance();
   const { received, delivered } = world.dp.counters.snapshot();
-  const { inserted } = world.dp.connections;
+  const inserted = world.dp.connections.statistics.insert;
   return { packets: PACKETS, received, delivered, inserted, collections, heapGrowthBytes, collectionsOfProof };
 }
 

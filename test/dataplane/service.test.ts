@@ -33,7 +33,7 @@ describe('pod -> Service -> local pod', () => {
     for (const protocol of ['tcp', 'udp', 'sctp'] as const) {
       test(`CT-064 ${vip} ${protocol}: there as the backend, back as the Service`, () => {
         const world = serving(vip, backend);
-        const there = { protocol, destination: vip, destinationPort: 80, payload: 5 } as const;
+        const there = { protocol, destination: vip, destinationPort: 80, payload: 25 } as const;
         const back = { protocol, destination: client, sourcePort: 8080, destinationPort: 40_000 } as const;
         expect(world.send('web', { ...there, flags: SYN })).toBe('delivered');
         expect(addresses(world.ports.api.last)).toBe(`${client}:40000 > ${backend}:8080 right`);

@@ -24,6 +24,8 @@ import { buildFrame, type FrameSpec, newPacket, writeBytes, writeFrame } from '.
 import { type Frame, parseFrame } from '../support/read-frame.ts';
 
 export const NODE_MAC = '02:70:00:00:00:01';
+/** Of `nodes`: its packets are those of a kernel of this machine. */
+const KERNEL = 'n3';
 const VNI = 1;
 
 export const places = {
@@ -250,7 +252,7 @@ function differing(what: string, counted: number, real: number): string[] {
 function endpoints(): TunnelEndpoint[] {
   return Object.entries(nodes).map(([name, { mac, underlay }]) => {
     const [macHigh, macLow] = parseMac(mac);
-    return { name, address: words(underlay), macHigh, macLow };
+    return { name, address: words(underlay), macHigh, macLow, kernelLocal: name === KERNEL };
   });
 }
 

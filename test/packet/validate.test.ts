@@ -4,7 +4,7 @@ import { CONTINUE, Drop, type DropName, outcomeName } from '../../src/packet/out
 import { ChecksumState } from '../../src/packet/packet.ts';
 import { validate } from '../../src/packet/validate.ts';
 import { slowChecksum } from '../oracle/slow-checksum.ts';
-import { buildFrame, type FrameSpec } from '../support/frames.ts';
+import { buildFrame, type Extension, type FrameSpec } from '../support/frames.ts';
 import { judge } from '../support/judge.ts';
 import { parseFrame } from '../support/read-frame.ts';
 
@@ -68,6 +68,9 @@ const rows: readonly Row[] = [
     drop: 'BadIpHeader',
   },
 
+  { name: 'an IPv4 option of length 0', spec: { ipOptions: [7, 0, 4, 0] }, drop: 'BadIpHeader' },
+  { name: 'an IPv4 option past the header', spec: { ipOptions: [7, 40, 4, 0] }, drop: 'BadIpHeader' },
+
   { name: 'loose source route', spec: { ipOptions: [131, 7, 4, 10, 0, 0, 1] }, drop: 'SourceRouted' },
   { name: 'strict source route', spec: { ipOptions: [1, 137, 7, 4, 10, 0, 0, 1] }, drop: 'SourceRouted' },
   {
@@ -126,6 +129,27 @@ const rows: readonly Row[] = [
 for (const row of rows)
   test(`${row.name} is ${row.drop}`, () => {
     expect(outcomeName(judge(frameOf(row), {}, validate).outcome)).toBe(`dropped: ${row.drop}`);
+  });
+
+for (const [protocol, least] of [
+  ['tcp', 20],
+  ['udp', 8],
+  ['icmpv6', 8],
+  ['sctp', 1],
+] as const)
+  test(`an IPv6 first fragment needs ${least} bytes of ${protocol} (RFC 8200 section 4.5, RFC 7112)`, () => {
+    const options = { type: 60, body: [] };
+    const outcome = (held: number, more: number, behind: Extension[]) => {
+      const extensions = [{ type: 44, body: [0, more, 0, 0, 0, 9] }, ...behind];
+      const frame = frameOf({ spec: { ...v6, protocol, extensions }, put: { 19: 8 + 8 * behind.length + held } });
+      return outcomeName(judge(frame, {}, validate).outcome);
+    };
+    for (const behind of [[], [options], [options, options]]) {
+      expect(outcome(least, 1, behind)).toBe('in progress');
+      expect(outcome(least - 1, 1, behind)).toBe('dropped: BadFragment');
+      expect(outcome(least - 1, 9, behind)).toBe('in progress'); // not the first
+    }
+    expect(outcome(-1, 1, [options])).toBe('dropped: BadFragment');
   });
 
 test('a fragment that asks for a checksum or for cutting is BadOffload', () => {
@@ -250,7 +274,13 @@ test('the tables above hold every reason that validate gives', () => {
   const source = readFileSync(new URL('../../src/packet/validate.ts', import.meta.url), 'utf8');
   const given = new Set([...source.matchAll(/\bDrop\.(\w+)/g)].map((match) => match[1]!));
   // Three have tests of their own: above, and in validate-offload.test.ts.
-  const held = new Set<string>([...rows.map((row) => row.drop), 'FrameTooShort', 'BadIpChecksum', 'BadOffload']);
+  const held = new Set<string>([
+    ...rows.map((row) => row.drop),
+    'BadFragment',
+    'FrameTooShort',
+    'BadIpChecksum',
+    'BadOffload',
+  ]);
   expect(given.size).toBeGreaterThan(10);
   expect([...given].sort()).toEqual([...held].sort());
 });

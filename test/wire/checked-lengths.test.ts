@@ -64,6 +64,7 @@ const headers = [
       ipv4.ipv4Source,
       ipv4.ipv4Destination,
       ipv4.ipv4SourceRouted,
+      ipv4.ipv4OptionsSound,
     ],
   },
   {
@@ -72,7 +73,7 @@ const headers = [
     checkedLen: ipv4.ipv4CheckedLen,
     least: 60,
     len: 60,
-    readers: [ipv4.ipv4SourceRouted, ipv4.ipv4HeaderLen],
+    readers: [ipv4.ipv4SourceRouted, ipv4.ipv4OptionsSound, ipv4.ipv4HeaderLen],
   },
   {
     name: 'IPv6',

@@ -16,7 +16,7 @@ test('the identifier is written and nothing else', () => {
 
 describe('CT-043 a query is answered by its inverse type', () => {
   const pairs4 = new Map([8, 0, 13, 14, 15, 16, 17, 18].map((type, i, list) => [type, list[i ^ 1]!]));
-  const pairs6 = new Map([128, 129].map((type, i, list) => [type, list[i ^ 1]!]));
+  const pairs6 = new Map([128, 129, 139, 140].map((type, i, list) => [type, list[i ^ 1]!]));
 
   test.each([
     ['ICMP', 4, pairs4],
@@ -33,7 +33,7 @@ describe('CT-042 only a request opens a flow', () => {
   });
 
   test('ICMPv6: the echo request', () => {
-    expect(allTypes.filter((type) => icmp.icmpOpensFlow(type, 6))).toEqual([128]);
+    expect(allTypes.filter((type) => icmp.icmpOpensFlow(type, 6))).toEqual([128, 139]);
   });
 
   test('what opens a flow can be answered', () => {

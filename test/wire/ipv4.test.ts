@@ -118,3 +118,21 @@ describe('source routes (RFC 7126 section 4.3)', () => {
       expect(ipv4.ipv4SourceRouted(viewOf(buildFrame({ ipOptions: options })), AT)).toBe(want);
     });
 });
+
+describe('options are sound (RFC 791 section 3.1)', () => {
+  const rows = [
+    { name: 'none', options: [], want: true },
+    { name: 'one that fills the header', options: [7, 8, 4, 0, 0, 0, 0, 0], want: true },
+    { name: 'of two bytes, behind padding', options: [1, 148, 2, 1], want: true },
+    { name: 'nothing counts behind the end of options', options: [0, 7, 0, 0], want: true },
+    { name: 'length 0', options: [7, 0, 4, 0], want: false },
+    { name: 'length 1', options: [1, 1, 7, 1], want: false },
+    { name: 'past the header by one', options: [7, 5, 4, 0], want: false },
+    { name: 'no room for a length', options: [1, 1, 1, 7], want: false },
+    { name: 'the second one lies', options: [148, 4, 0, 0, 7, 40, 4, 0], want: false },
+  ];
+  for (const { name, options, want } of rows)
+    test(name, () => {
+      expect(ipv4.ipv4OptionsSound(viewOf(buildFrame({ ipOptions: options })), AT)).toBe(want);
+    });
+});

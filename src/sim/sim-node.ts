@@ -1,0 +1,111 @@
+import { Dataplane } from '../dataplane/dataplane.ts';
+import { LinkedUnderlay } from '../dataplane/linked-underlay.ts';
+import { REASSEMBLY_SLOTS } from '../dataplane/reassembly.ts';
+import { expire, receiveFromHost, receiveFromPod, receiveFromUnderlay } from '../dataplane/receive.ts';
+import { Merger } from '../encap/merge.ts';
+import { addressWords, icmpSources } from '../nodes/compile-update.ts';
+import type { CompiledUpdate, NodeSettings } from '../nodes/protocol.ts';
+import { randomWords } from '../nodes/random-words.ts';
+import { Arena } from '../packet/arena.ts';
+import { FRAME_HEADROOM, Packet } from '../packet/packet.ts';
+import { Way, way } from '../packet/way.ts';
+import { parseMac } from '../wire/ethernet.ts';
+import { receiveBytes, SimPort } from './sim-port.ts';
+import { type Row, SimUnderlay } from './sim-underlay.ts';
+
+/** Links' waiting packets (8 MB), datagrams in pieces, flight recorder, slots. Pages that nobody touches cost nothing. */
+const ARENA_BYTES = 16 << 20;
+const SLOT_BYTES = FRAME_HEADROOM + 66_048;
+
+/** What a kernel would hold at the other end of a TAP. */
+export interface PlaceSpec {
+  readonly mac: string;
+  readonly addresses: readonly string[];
+}
+
+export interface SimNodeOptions {
+  readonly settings: NodeSettings;
+  readonly seed: number;
+  /** By port number. */
+  readonly pods: readonly PlaceSpec[];
+  readonly host: PlaceSpec;
+  readonly update: CompiledUpdate;
+  /** Takes what leaves by a port: a pod's number, or -1 for the host. */
+  readonly toPort: (port: number, bytes: Uint8Array) => void;
+  readonly toUnderlay: (endpoint: number, row: Row) => void;
+}
+
+/** A node without processes, sockets and clock: a dataplane, ports, an underlay behind links. */
+export class SimNode {
+  readonly dataplane: Dataplane;
+  readonly links: LinkedUnderlay;
+  readonly #packet: Packet;
+  readonly #slotAt: number;
+  readonly #merger: Merger;
+  readonly #offload: boolean;
+  readonly #pods: readonly SimPort[];
+  readonly #host: SimPort;
+
+  constructor(options: SimNodeOptions) {
+    const { settings, seed, update } = options;
+    const arena = new Arena(ARENA_BYTES);
+    const [macHigh, macLow] = parseMac(settings.mac);
+    const { vni, podMtu: tunnelMtu, connectionsMax, gatewayAddresses } = settings;
+    const constants = { macHigh, macLow, vni, tunnelMtu, connectionsMax, seed, reassemblySlots: REASSEMBLY_SLOTS };
+    const dataplane = new Dataplane(
+      arena,
+      { ...constants, icmpSources: icmpSources(gatewayAddresses) },
+      randomWords(seed),
+    );
+    this.dataplane = dataplane;
+    this.#offload = settings.offload;
+    const underlay = new SimUnderlay(arena, settings.offload, options.toUnderlay);
+    this.links = new LinkedUnderlay(arena, dataplane.counters, underlay, tunnelMtu);
+    dataplane.underlay = this.links;
+    const port = (place: PlaceSpec, portWay: number, number: number) => {
+      const [high, low] = parseMac(place.mac);
+      const addresses = Int32Array.from(place.addresses.flatMap((address) => [...addressWords(address)]));
+      const take = (bytes: Uint8Array) => options.toPort(number, bytes);
+      return new SimPort({ way: portWay, macHigh: high, macLow: low, addresses, mtu: tunnelMtu, take });
+    };
+    this.#pods = options.pods.map((place, index) => port(place, way(Way.Pod, index), index));
+    this.#host = port(options.host, way(Way.Host, 0), -1);
+    dataplane.pods.push(...this.#pods);
+    dataplane.host = this.#host;
+    if (update.routing !== undefined) dataplane.setRoutes(update.routing.table, update.routing.endpoints);
+    this.#packet = new Packet(arena);
+    this.#slotAt = arena.reserve(SLOT_BYTES);
+    this.#merger = new Merger(arena);
+  }
+
+  /** @param port a pod's number, or -1 for the host. @param bytes a virtio header and a frame. */
+  receive(port: number, bytes: Uint8Array, nowMs: number): void {
+    receiveBytes(this.#packet, this.#slotAt, bytes);
+    if (port < 0) receiveFromHost(this.dataplane, this.#host, this.#packet, nowMs);
+    else receiveFromPod(this.dataplane, this.#pods[port]!, this.#packet, nowMs);
+  }
+
+  /** What one receive call of a UDP socket brings. @param source outer source address. */
+  receiveRow(source: Int32Array, row: Row, nowMs: number): void {
+    const pkt = this.#packet;
+    const at = this.#slotAt + FRAME_HEADROOM;
+    const { bytes, stride, tos } = row;
+    pkt.arena.bytes.set(bytes, at);
+    this.#merger.begin(at, bytes.length, stride);
+    do {
+      pkt.at = at; // an empty datagram is handed on empty
+      pkt.len = 0;
+      pkt.gsoSize = 0;
+      this.#merger.next(pkt, this.#offload);
+      pkt.outerTos = tos;
+      pkt.outerSource.set(source);
+      receiveFromUnderlay(this.dataplane, pkt, nowMs);
+    } while (this.#merger.pending);
+  }
+
+  /** What a node does when it wakes: sends on what is due, and forgets what has timed out. */
+  wake(nowMs: number): void {
+    this.links.flush(nowMs);
+    expire(this.dataplane, nowMs, Infinity);
+  }
+}

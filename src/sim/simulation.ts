@@ -1,0 +1,156 @@
+/**
+ * `sim/`: a whole cluster in one process, with a clock that moves only when it is told to. Nodes are the real
+ * dataplane with the real tables; kernels, sockets and time are played by a script. Same topology, seed and script:
+ * the same bytes at the same times.
+ *
+ *     const sim = new Simulation(topology, { seed: 1, onPort: (event) => …, onWire: (event) => … });
+ *     sim.send({ node: 'n1', port: 0 }, bytes);   // a virtio header and a frame
+ *     sim.advance(0);                              // everything that happens at once
+ */
+import { compileEndpoints, compileRoutes, compileSettings, hostAddresses, hostMac } from '../cluster/compile.ts';
+import type { Topology, TopologyNode, TopologyPod } from '../cluster/topology.ts';
+import type { LinkSettings } from '../links/link.ts';
+import { addressWords, compileUpdate } from '../nodes/compile-update.ts';
+import { EventQueue } from './event-queue.ts';
+import { SimNode } from './sim-node.ts';
+import type { Row } from './sim-underlay.ts';
+
+/** Port number of a node's host. */
+export const HOST = -1;
+
+/** A wire's end, as scripts name it: the node, and a pod's port number or `HOST`. */
+export interface SimPlace {
+  readonly node: string;
+  readonly port: number;
+}
+
+export interface PortEvent extends SimPlace {
+  readonly timeMs: number;
+  /** A virtio header and a frame. */
+  readonly bytes: Uint8Array;
+}
+
+export interface WireEvent {
+  readonly timeMs: number;
+  readonly from: string;
+  readonly to: string;
+  readonly row: Row;
+}
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly onPort: (event: PortEvent) => void;
+  readonly onWire: (event: WireEvent) => void;
+}
+
+export class Simulation {
+  readonly nodes = new Map<string, SimNode>();
+  readonly #topology: Topology;
+  readonly #options: SimulationOptions;
+  readonly #events = new EventQueue();
+  readonly #wakesMs = new Map<SimNode, number>();
+  #nowMs = 0;
+
+  constructor(topology: Topology, options: SimulationOptions) {
+    this.#topology = topology;
+    this.#options = options;
+    for (const node of topology.nodes) this.nodes.set(node.name, this.#createNode(node));
+  }
+
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** A kernel sends a frame to its node, now. */
+  send(place: SimPlace, bytes: Uint8Array): void {
+    const node = this.#node(place.node);
+    this.#happen(node, () => node.receive(place.port, bytes, this.#nowMs));
+  }
+
+  /** Somebody sends VXLAN packets to a node's underlay address, now. */
+  sendRow(source: string, to: string, row: Row): void {
+    this.#arrive(addressWords(source), to, row);
+  }
+
+  /** One direction; undefined for none. Other links of the node begin anew. */
+  setLinks(from: string, links: ReadonlyMap<string, LinkSettings>): void {
+    const others = this.#topology.nodes.filter(({ name }) => name !== from);
+    this.#node(from).links.setLinks(others.map(({ name }) => links.get(name)));
+  }
+
+  /** Lets time pass, and everything happen that falls into it. */
+  advance(ms: number): void {
+    const untilMs = this.#nowMs + ms;
+    do {
+      while (this.#events.nextMs <= untilMs) {
+        this.#nowMs = this.#events.nextMs;
+        this.#events.take()();
+      }
+      this.#nowMs = untilMs;
+      for (const node of this.nodes.values()) node.wake(untilMs);
+    } while (this.#events.nextMs <= untilMs); // what timed out may have been answered
+  }
+
+  #node(name: string): SimNode {
+    const node = this.nodes.get(name);
+    if (node === undefined) throw new Error(`no node ${name}`);
+    return node;
+  }
+
+  /** Plans what a node does now. */
+  #happen(node: SimNode, action: () => void): void {
+    this.#events.plan(this.#nowMs, () => {
+      action();
+      this.#planWake(node);
+    });
+  }
+
+  /** A node wakes when its links have something due; an earlier time than was planned replaces that. */
+  #planWake(node: SimNode): void {
+    const { nextDueMs } = node.links;
+    if (nextDueMs >= (this.#wakesMs.get(node) ?? Infinity)) return;
+    this.#wakesMs.set(node, nextDueMs);
+    this.#events.plan(nextDueMs, () => {
+      if (this.#wakesMs.get(node) !== nextDueMs) return;
+      this.#wakesMs.delete(node);
+      node.wake(this.#nowMs);
+      this.#planWake(node);
+    });
+  }
+
+  #arrive(source: Int32Array, to: string, row: Row): void {
+    const node = this.#node(to);
+    this.#happen(node, () => node.receiveRow(source, row, this.#nowMs));
+  }
+
+  #createNode(node: TopologyNode): SimNode {
+    const topology = this.#topology;
+    const { seed, onPort, onWire } = this.#options;
+    const pods = podsOf(topology, node);
+    const indexes = new Map(pods.map((pod, index) => [pod, index]));
+    const others = topology.nodes.filter((other) => other !== node);
+    const source = addressWords(node.underlayAddress);
+    return new SimNode({
+      settings: compileSettings(topology, node, undefined),
+      seed: (seed + Math.imul(node.index + 1, 0x9e37_79b1)) | 0,
+      pods,
+      host: { mac: hostMac(node), addresses: hostAddresses(node) },
+      update: compileUpdate({
+        version: 1,
+        endpoints: compileEndpoints(topology, node),
+        routes: compileRoutes(topology, node, indexes),
+      }),
+      toPort: (port, bytes) => onPort({ timeMs: this.#nowMs, node: node.name, port, bytes }),
+      toUnderlay: (endpoint, row) => {
+        const to = others[endpoint]!.name;
+        onWire({ timeMs: this.#nowMs, from: node.name, to, row });
+        this.#arrive(source, to, row);
+      },
+    });
+  }
+}
+
+/** A node's pods with a network of their own, in the order of their port numbers. */
+export function podsOf(topology: Topology, node: TopologyNode): TopologyPod[] {
+  return topology.pods.filter((pod) => pod.node === node.name && !pod.hostNetwork);
+}
