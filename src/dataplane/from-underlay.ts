@@ -6,6 +6,7 @@ import { ingressPolicy } from '../policy/policies.ts';
 import type { Dataplane } from './dataplane.ts';
 import { flowKey, knownFlow } from './flows.ts';
 import { forward } from './forward.ts';
+import { linkScope } from './link-scope.ts';
 import { reassemble } from './reassemble.ts';
 import { route } from './route.ts';
 import { sourceBehindTunnel } from './sources.ts';
@@ -21,6 +22,7 @@ export function fromUnderlay(dp: Dataplane, pkt: Packet, nowMs: number): Outcome
     vxlanDecapsulate(pkt, dp.node.vni) ||
     validateInner(dp, pkt) ||
     onlyIp(pkt) ||
+    linkScope(pkt) ||
     innerMacIsOurs(pkt, dp.node.macHigh, dp.node.macLow) ||
     ecnDecapsulate(pkt) ||
     reassemble(dp, pkt, nowMs) ||

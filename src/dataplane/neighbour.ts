@@ -3,7 +3,7 @@
  * link-local address that is the same on every node (169.254.1.1, fe80::1) and is answered here with the node's MAC.
  * Everything else that a kernel says on a link is absorbed under its own name, or dropped under another.
  */
-import { CONTINUE, Consumed, Drop, type Outcome } from '../packet/outcome.ts';
+import { Consumed, Drop, type Outcome } from '../packet/outcome.ts';
 import { ChecksumState, type Packet } from '../packet/packet.ts';
 import { pseudoSum } from '../packet/rewrite.ts';
 import {
@@ -15,9 +15,9 @@ import {
   arpSenderAddress,
   arpTargetAddress,
 } from '../wire/arp.ts';
-import { destinationMacIsGroup, ETHERNET_HEADER_LEN, EtherType, writeMacs } from '../wire/ethernet.ts';
+import { ETHERNET_HEADER_LEN, EtherType, writeMacs } from '../wire/ethernet.ts';
 import { ICMP_CHECKSUM, Icmpv6, icmpCode, icmpType } from '../wire/icmp.ts';
-import { ipv4Destination, ipv4Multicast, ipv4Source } from '../wire/ipv4.ts';
+import { ipv4Destination, ipv4Multicast } from '../wire/ipv4.ts';
 import {
   IPV6_DESTINATION,
   IPV6_HEADER_LEN,
@@ -41,6 +41,7 @@ import {
 } from '../wire/neighbour.ts';
 import { Protocol } from '../wire/protocol.ts';
 import type { Dataplane, Port } from './dataplane.ts';
+import { linkScope } from './link-scope.ts';
 
 /** 169.254.1.1 */
 const NEXT_HOP_IPV4 = 0xa9fe0101 | 0;
@@ -79,24 +80,16 @@ function arp(dp: Dataplane, port: Port, pkt: Packet): Outcome {
 }
 
 function linkIpv4(pkt: Packet): Outcome {
-  const source = ipv4Source(pkt.view, pkt.l3At);
-  const destination = ipv4Destination(pkt.view, pkt.l3At);
-  if (ipv4Multicast(destination)) {
-    return pkt.protocol === IGMP ? Consumed.MulticastListenerAbsorbed : Drop.Multicast;
-  }
-  if (destinationMacIsGroup(pkt.view, pkt.at)) return Drop.Multicast;
-  return isLinkLocalIpv4(source) || isLinkLocalIpv4(destination) ? Drop.LinkLocal : CONTINUE;
+  const report = pkt.protocol === IGMP && ipv4Multicast(ipv4Destination(pkt.view, pkt.l3At));
+  return report ? Consumed.MulticastListenerAbsorbed : linkScope(pkt);
 }
 
 function linkIpv6(dp: Dataplane, port: Port, pkt: Packet): Outcome {
-  const { view, l3At, l4At } = pkt;
   if (pkt.protocol === Protocol.Icmpv6) {
-    if (isMulticastListener(view, l4At)) return Consumed.MulticastListenerAbsorbed;
-    if (isNeighbourDiscovery(view, l4At)) return discovery(dp, port, pkt);
+    if (isMulticastListener(pkt.view, pkt.l4At)) return Consumed.MulticastListenerAbsorbed;
+    if (isNeighbourDiscovery(pkt.view, pkt.l4At)) return discovery(dp, port, pkt);
   }
-  if (ipv6MulticastDestination(view, l3At) || destinationMacIsGroup(view, pkt.at)) return Drop.Multicast;
-  const linkLocal = ipv6LinkLocal(view, l3At + IPV6_SOURCE) || ipv6LinkLocal(view, l3At + IPV6_DESTINATION);
-  return linkLocal ? Drop.LinkLocal : CONTINUE;
+  return linkScope(pkt);
 }
 
 /** RFC 4861 section 7.1: hop limit 255 proves that the message was made on this link; code 0; sound options. */
@@ -166,10 +159,6 @@ function answer(dp: Dataplane, port: Port, pkt: Packet, consumed: Outcome): Outc
   if (sent < 0) dp.counters.countDropped(-1 - sent);
   else dp.counters.countDelivered();
   return consumed;
-}
-
-function isLinkLocalIpv4(address: number): boolean {
-  return address >>> 16 === 0xa9fe;
 }
 
 function isOwnIpv4(port: Port, address: number): boolean {

@@ -121,6 +121,11 @@ export function ipv4MartianDestination(address: number): boolean {
   return first === 127 || first === 0 || (first >= 240 && address !== -1);
 }
 
+/** 169.254/16 (RFC 3927): never forwarded. */
+export function ipv4LinkLocal(address: number): boolean {
+  return address >>> 16 === 0xa9fe;
+}
+
 export function ipv4Multicast(address: number): boolean {
   return address >>> 28 === 14 || address === -1;
 }

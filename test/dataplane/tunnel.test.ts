@@ -119,3 +119,21 @@ describe('tunnel -> pod', () => {
     }
   }
 });
+
+describe('what belongs to one link', () => {
+  const groups = ['224.0.0.251', '255.255.255.255', 'ff02::1'];
+  for (const [destinations, outcome] of [
+    [groups, 'dropped: Multicast'],
+    [['169.254.1.1', 'fe80::1'], 'dropped: LinkLocal'],
+  ] as const) {
+    for (const destination of destinations) {
+      test(`${destination} does not come out of a tunnel, and nobody is told (RFC 1122 section 3.2.2)`, () => {
+        const world = new World();
+        const source = nodes.n2.pod[destination.includes(':') ? 1 : 0];
+        expect(world.tunnel('n2', { source, destination, protocol: 'udp' })).toBe(outcome);
+        expect(world.errors).toBe(0);
+        world.balance();
+      });
+    }
+  }
+});
