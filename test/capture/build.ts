@@ -76,7 +76,7 @@ export function padded(bytes: Uint8Array): Uint8Array {
 }
 
 /** The bytes in chunks of `size`, with nothing behind them but their end. */
-export async function* chunked(bytes: Uint8Array, size = Math.max(1, bytes.length)): AsyncGenerator<Uint8Array> {
+async function* chunked(bytes: Uint8Array, size = Math.max(1, bytes.length)): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.slice(at, at + size);
 }
 

@@ -33,11 +33,13 @@ const INVALID: SlowVerdict = { verdict: 'invalid' };
 export class SlowConntrack {
   /** CT-055, those that do not depend on how full the table is. */
   readonly statistics = { invalid: 0, error: 0, insert: 0 };
+  /** By each of their tuples. */
   readonly #entries = new Map<string, SlowEntry>();
+  readonly #all = new Set<SlowEntry>();
 
   /** Entries that are alive. */
   alive(nowMs: number): SlowEntry[] {
-    return [...new Set(this.#entries.values())].filter((entry) => entry.deadlineMs > nowMs);
+    return [...this.#all].filter((entry) => entry.deadlineMs > nowMs);
   }
 
   /** The entry that has this tuple, in either direction (CT-001); one whose time is over is none. */
@@ -51,6 +53,7 @@ export class SlowConntrack {
   remove(entry: SlowEntry): void {
     this.#entries.delete(entry.original);
     this.#entries.delete(entry.reply);
+    this.#all.delete(entry);
   }
 
   /** @param passes false when the packet will be dropped later: it leaves no new entry then (CT-004) */
@@ -86,6 +89,7 @@ export class SlowConntrack {
     if (passes) {
       this.#entries.set(original, entry);
       this.#entries.set(reply, entry);
+      this.#all.add(entry);
       this.statistics.insert++;
     }
     return { verdict: 'new', direction: 0, entry };

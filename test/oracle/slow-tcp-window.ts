@@ -52,7 +52,7 @@ const WORD = 0x1_0000_0000;
 export const ACK_WINDOW = 66_000;
 const MAX_SCALE = 14;
 
-export function word(value: number): number {
+function word(value: number): number {
   return ((value % WORD) + WORD) % WORD;
 }
 
@@ -61,7 +61,7 @@ export function before(a: number, b: number): boolean {
   return word(a - b) >= WORD / 2;
 }
 
-export function after(a: number, b: number): boolean {
+function after(a: number, b: number): boolean {
   return before(b, a);
 }
 
