@@ -5,9 +5,14 @@ export function describeUnless(lacks: string | undefined, name: string, body: ()
   describe.skipIf(lacks)(withReason(name, lacks), body);
 }
 
-/** `test`, likewise. */
-export function testUnless(lacks: string | undefined, name: string, body: () => Promise<void>): void {
-  test.skipIf(lacks)(withReason(name, lacks), body);
+/** `test`, likewise. @param timeoutMs for what takes longer than tests may. */
+export function testUnless(
+  lacks: string | undefined,
+  name: string,
+  body: () => Promise<void>,
+  timeoutMs?: number,
+): void {
+  test.skipIf(lacks)(withReason(name, lacks), body, timeoutMs);
 }
 
 function withReason(name: string, lacks: string | undefined): string {
