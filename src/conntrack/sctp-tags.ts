@@ -3,6 +3,7 @@
  * and 8.5). Functions of a connection's record; rules are those of Linux's net/netfilter/nf_conntrack_proto_sctp.c (6.18).
  */
 import { SCTP_TAG_REFLECTED, SctpChunk, sctpChunkFlags, sctpChunkType } from '../wire/sctp.ts';
+import { SctpState } from './sctp-states.ts';
 
 /** Words of a record. Those with a direction are `word + direction`, the tag being the one that packets of it carry. */
 export const SctpWord = {
@@ -103,8 +104,11 @@ export function noteInitiateTag(
   const initThere = record + SctpWord.Init + other;
   const known = records[record + SctpWord.Tag + other]!;
   if (type === SctpChunk.Init) {
-    if (records[initHere]) records[initThere] = 0;
-    records[initHere] = 1;
+    // One that tells nothing new is late, or repeated, and asks for no other answer (Linux 576a5d2bad48).
+    if (known !== theirs || records[record + SctpWord.State] === SctpState.None) {
+      if (records[initHere]) records[initThere] = 0;
+      records[initHere] = 1;
+    }
   } else if (known !== theirs) {
     if (records[initThere] === 0 && known !== 0) return false;
     if (records[initHere] && records[initThere]) return false; // both sides sent an INIT (RFC 9260 section 5.2)

@@ -207,7 +207,9 @@ function answersUncounted(connections: Connections, pkt: Packet, record: number,
   const { records } = connections;
   const flags = connections.flags[pkt.connection]!;
   const lastKind = records[record + TcpLast.Kind];
-  const toSyn = lastKind === Segment.Syn && (flags & ConnectionFlag.SeenReply) !== 0;
+  // Who has sent the SYN does not answer it as well (Linux bed6e04be8e6).
+  const ofOther = records[record + TcpLast.Direction] !== pkt.direction;
+  const toSyn = lastKind === Segment.Syn && ofOther && (flags & ConnectionFlag.SeenReply) !== 0;
   const toAck = lastKind === Segment.Ack && (flags & ConnectionFlag.Assured) === 0;
   if ((toSyn || toAck) && tcpAcknowledgment(pkt.view, pkt.l4At) === records[record + TcpLast.End]) return true;
   // To a challenge ACK: the client does not know of the connection that the server still has.

@@ -19,7 +19,7 @@ const stateNames: Readonly<Record<string, readonly string[]>> = {
 const zeros = new Uint8Array(65_536);
 
 /** The frame that the packet is. */
-function frameOf(packet: SlowPacket): FrameSpec {
+export function frameOf(packet: SlowPacket): FrameSpec {
   const { source, destination, protocol } = packet;
   switch (protocol) {
     case 'tcp': {

@@ -27,8 +27,11 @@ const timeouts = [2, 3, 10, 30, 60, 120, 180, 210, 300, 600, 3600, 86_400] as co
 const GRE = 47;
 const ESP = 50;
 
-/** @param crowded many flows at once, for tables that are too small */
-export function randomScript(random: Random, crowded = false): Step[] {
+/**
+ * @param crowded many flows at once, for tables that are too small
+ * @param waits false where time cannot be made to pass
+ */
+export function randomScript(random: Random, crowded = false, waits = true): Step[] {
   const count = crowded ? 15 : random.between(1, 5);
   const talks = Array.from({ length: count }, () => randomTalk(random, crowded ? manyPorts : ports));
   const steps: Step[] = [];
@@ -36,7 +39,7 @@ export function randomScript(random: Random, crowded = false): Step[] {
   let nowMs = 1;
   const length = random.pick([10, 40, 150, 400]);
   while (steps.length < length) {
-    const waitMs = randomWait(random);
+    const waitMs = waits ? randomWait(random) : 0;
     nowMs += waitMs;
     const earlier = steps.length > 0 && random.once(20) ? random.pick(steps).packet : undefined;
     const packet = earlier === undefined ? random.pick(talks).next(random) : errorAbout(random, earlier);

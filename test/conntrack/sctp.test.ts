@@ -270,6 +270,14 @@ describe('verification tags (RFC 9260 section 8.5)', () => {
     expect(own.server(CLIENT_TAG + 1, { type: 'initAck', tag: 99 })).toBe('known');
   });
 
+  test('CT-014 an INIT that comes late, or again, asks for no other answer', () => {
+    const own = established();
+    expect(own.client(0, init)).toBe('known');
+    expect(own.server(CLIENT_TAG, { type: 'initAck', tag: 99 })).toBe('dropped: Invalid');
+    expect(own.client(0, { type: 'init', tag: CLIENT_TAG + 1 })).toBe('known');
+    expect(own.server(CLIENT_TAG + 1, { type: 'initAck', tag: 99 })).toBe('known');
+  });
+
   test('CT-014 after the COOKIE ACK no INIT is open any more', () => {
     expect(established().server(CLIENT_TAG, { type: 'initAck', tag: 99 })).toBe('dropped: Invalid');
   });

@@ -137,6 +137,14 @@ describe('out of step', () => {
     expect(other.server(0, 50_002, { flags: RST_ACK })).toBe('invalid');
   });
 
+  test('CT-021, CT-030 a RST of the side that has sent such a SYN does not answer it', () => {
+    const ends = busy();
+    ends.client(50_000, 0, { flags: SYN });
+    const ownEnd = ends.clientFirst + 50_001 - ends.serverFirst;
+    expect(ends.client(90_000, ownEnd, { flags: RST_ACK })).toBe('invalid');
+    expect(ends.state).toBe(TcpState.Established);
+  });
+
   test('CT-025 a half-open connection: the ACK of the server passes, and the RST of the client answers it', () => {
     const ends = new TcpEnds();
     ends.client(0, 0, { flags: SYN });

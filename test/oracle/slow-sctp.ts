@@ -162,7 +162,7 @@ export function trackSctp(
     }
     const from = entry.state;
     to = nextState(direction, chunk.type, from);
-    if (to === 'INVALID' || !noteTag(sctp, chunk, direction)) return 'invalid';
+    if (to === 'INVALID' || !noteTag(sctp, chunk, direction, from)) return 'invalid';
     const repeatedInit = chunk.type === init && from === 'CLOSED' && to === 'CLOSED' && !isNew;
     if (repeatedInit) refreshes = false;
     entry.state = to;
@@ -223,14 +223,17 @@ function judgeTag(
 }
 
 /** Notes what INIT and INIT ACK announce; false when they may not. */
-function noteTag(sctp: SlowSctp, chunk: Chunk, direction: Direction): boolean {
+function noteTag(sctp: SlowSctp, chunk: Chunk, direction: Direction, from: string): boolean {
   if (chunk.type !== init && chunk.type !== initAck) return true;
   const other = opposite(direction);
   const tag = announcedTag(chunk);
   if (tag === undefined) return false;
   if (chunk.type === init) {
-    if (sctp.inits[direction] && sctp.inits[other]) sctp.inits[other] = false;
-    sctp.inits[direction] = true;
+    // Neither late nor repeated (Linux 576a5d2bad48)
+    if (from === 'NONE' || sctp.tags[other] !== tag) {
+      if (sctp.inits[direction] && sctp.inits[other]) sctp.inits[other] = false;
+      sctp.inits[direction] = true;
+    }
   } else {
     const known = sctp.tags[other];
     if (!sctp.inits[other] && known !== 0 && known !== tag) return false;

@@ -199,7 +199,7 @@ function reset(entry: SlowTcpEntry, step: Step, segment: TcpSegment, direction: 
     if (place !== 'elsewhere') return;
     step.to = step.from; // perhaps forged: the end itself will tell, by a challenge ACK
   }
-  if (answersWhatPassed(entry, step, segment)) step.skipsWindow = true;
+  if (answersWhatPassed(entry, step, segment, direction)) step.skipsWindow = true;
 }
 
 /** CT-030, and the exact sequence number of RFC 5961 section 3.2. @param maxAck highest that the other side has acknowledged */
@@ -219,9 +219,14 @@ function resetPlace(
 }
 
 /** Is it the answer to a SYN or an ACK that was not in order, and passed? */
-function answersWhatPassed(entry: SlowTcpEntry, step: Step, { sequence, acknowledgment }: TcpSegment): boolean {
+function answersWhatPassed(
+  entry: SlowTcpEntry,
+  step: Step,
+  { sequence, acknowledgment }: TcpSegment,
+  direction: Direction,
+): boolean {
   const { last } = entry.tcp;
-  const syn = entry.seenReply && last.kind === 'Syn';
+  const syn = entry.seenReply && last.kind === 'Syn' && last.direction !== direction;
   const ack = !entry.assured && last.kind === 'Ack';
   if ((syn || ack) && acknowledgment === last.end) return true;
   const challenge = last.kind === 'Ack' && last.direction === 1 && sequence === last.acknowledgment;
