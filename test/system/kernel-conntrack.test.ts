@@ -1,7 +1,7 @@
 /**
  * The kernel is the judge of our connection tracking: the same packets through a Linux router and through our table.
  * Class, direction, SEEN_REPLY and ASSURED of every packet must be the same, and the lifetime of its connection, which
- * tells the state. `PODWIRE_PACKETS=1000000` makes it long.
+ * tells the state. `PODWIRE_PACKETS` makes it longer, to 200,000.
  *
  * Not asked: what time does (the kernel's cannot be made to pass), translation, full tables; TCP in SYN_SENT2, whose
  * lifetime is that of SYN_SENT; UDP-Lite, which Linux tracks by its ports and we by addresses alone. Where kube-proxy
