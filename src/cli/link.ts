@@ -89,6 +89,7 @@ function table(links: readonly ClusterLink[]): string {
 }
 
 function readTime(text: string, flag: string): number {
+  if (/^0+$/.test(text)) return 0; // nothing has no unit
   const [, amount, unit] = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s)$/.exec(text) ?? [];
   if (amount === undefined) throw new UsageError(`${flag} takes a time such as 20ms or 1.5s, found "${text}"`, usage);
   return Number(amount) * (unit === 's' ? 1000 : 1);

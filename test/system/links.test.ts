@@ -44,7 +44,7 @@ describeUnless(lacks, 'links', () => {
   });
 
   test('loss, copies and the end of a link', async () => {
-    expect((await link('set', 'n1', 'n2', '--latency', '0ms', '--duplicate', '100%')).code).toBe(0);
+    expect((await link('set', 'n1', 'n2', '--latency', '0', '--duplicate', '100%')).code).toBe(0);
     expect(await ping('a', addresses.b.v4, '-w', '1')).toMatch(/duplicates/);
     expect((await link('set', 'n1', 'n2', '--duplicate', '0%', '--loss', '100%')).code).toBe(0);
     for (const [from, to] of [
