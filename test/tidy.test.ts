@@ -22,6 +22,8 @@ const pure: Readonly<Record<string, readonly string[]>> = {
 const impure = ['ports', 'sys', 'capture', 'events', 'cluster', 'nodes', 'sim', 'dns', 'api', 'cli', 'vessel'];
 /** What a node process must not even load: it knows nothing of YAML, REST or commands. */
 const notInNodes = ['cluster', 'api', 'cli'];
+/** What the simulator must not even load: it runs where nothing of Linux can be asked. */
+const notInSim = ['sys', 'vessel', 'api', 'cli'];
 const bannedFolders = ['utils', 'common', 'helpers', 'types'];
 const bannedInPure =
   /\b(?:Date\.now|new Date|performance\.|Math\.random|set(?:Timeout|Interval|Immediate)|process\.|console\.)/g;
@@ -134,6 +136,12 @@ function nodeProcessViolations(files: Files): string[] {
   return [...direct, ...loaded.map(([path, way]) => `a node process would load ${folderOf(path)}/: ${way}`)];
 }
 
+function simViolations(files: Files): string[] {
+  const own = [...files.keys()].filter((path) => folderOf(path) === 'sim');
+  const loaded = [...loadedBy(files, own)].filter(([path]) => notInSim.includes(folderOf(path)));
+  return loaded.map(([path, way]) => `the simulator would load ${folderOf(path)}/: ${way}`);
+}
+
 function bansInPure(files: Files): string[] {
   return [...files].flatMap(([path, text]) => {
     if (pure[folderOf(path)] === undefined) return [];
@@ -200,6 +208,7 @@ const rules: Readonly<Record<string, (files: Files) => string[]>> = {
   'pure code imports only what its layer may, no impure code, no node: modules, no packages': layerViolations,
   'only sys/ imports koffi': koffiViolations,
   'node processes load nothing from cluster/, api/ or cli/': nodeProcessViolations,
+  'the simulator loads nothing of Linux': simViolations,
   'pure code has no clock, no randomness, no I/O': bansInPure,
   [`no file is longer than ${FILE_LINES_MAX} lines`]: tooLongFiles,
   [`no function is longer than ${FUNCTION_LINES_MAX} lines`]: tooLongFunctions,
@@ -250,6 +259,7 @@ const planted: readonly (readonly [rule: (files: Files) => string[], path: strin
   [koffiViolations, 'nodes/x.ts', "const koffi = require('koffi');", /only sys/],
   [nodeProcessViolations, 'nodes/x.ts', "import { a } from '../cluster/ipam.ts';", /may not import cluster/],
   [nodeProcessViolations, 'nodes/x.ts', "import type { A } from '../api/server.ts';", /may not import api/],
+  [simViolations, 'sim/x.ts', "import { close } from '../sys/io.ts';", /would load sys/],
   [bansInPure, 'wire/x.ts', 'const a = Date.now();', /Date\.now/],
   [bansInPure, 'packet/x.ts', 'const a = performance.now();', /performance/],
   [bansInPure, 'tables/x.ts', 'const a = Math.random();', /Math\.random/],

@@ -4,12 +4,14 @@
  * loopback and UDP sockets, which every kernel has.
  */
 import { existsSync, writeFileSync } from 'node:fs';
+import { SEND_BYTES_MAX } from '../encap/cut.ts';
 import type { UnderlayWire } from '../nodes/protocol.ts';
 import { close } from '../sys/io.ts';
 import { Netlink } from '../sys/netlink.ts';
-import { openTap, TUNNEL_OFFLOADS, VNET_TUNNEL_HEADER_LEN } from '../sys/tap.ts';
+import { openTap, TUNNEL_OFFLOADS } from '../sys/tap.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { ETHERNET_HEADER_LEN } from '../wire/ethernet.ts';
+import { VNET_TUNNEL_HEADER_LEN } from '../wire/virtio.ts';
 import { VXLAN_HEADER_LEN } from '../wire/vxlan.ts';
 import type { Topology, TopologyNode } from './topology.ts';
 import { crossesWhole } from './underlay-probe.ts';
@@ -22,8 +24,6 @@ const TX_QUEUE_LEN = 1000;
 const GSO_MAX_SIZE = 65_536;
 /** What TCP takes off a device's limit for headers before it fills a superframe (MAX_TCP_HEADER in net/tcp.h, + 1). */
 const TCP_HEADER_ALLOWANCE = 321;
-/** Largest message that the kernel cuts into datagrams without falling back to cutting it in software (measured). */
-const UDP_SEND_MAX = 65_493;
 
 export interface UnderlayNetwork {
   /** Of each node, by name; empty when nodes use sockets. */
@@ -122,7 +122,7 @@ function routedObstacle(netlink: Netlink): string | undefined {
  */
 function socketGsoMaxSize(mtu: number): number {
   const datagram = VXLAN_HEADER_LEN + ETHERNET_HEADER_LEN + mtu;
-  const segments = Math.max(1, Math.floor(UDP_SEND_MAX / datagram));
+  const segments = Math.max(1, Math.floor(SEND_BYTES_MAX / datagram));
   const mss = mtu - 52; // IPv4, TCP with timestamps: what nearly every segment is
   return Math.min(GSO_MAX_SIZE, segments * mss + TCP_HEADER_ALLOWANCE);
 }

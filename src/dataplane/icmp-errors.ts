@@ -4,8 +4,8 @@
  */
 import { isIcmpError } from '../conntrack/related.ts';
 import { KEY_SOURCE, KEY_WORDS } from '../packet/flow-key.ts';
-import { Drop, type DropName, dropReasons, type Outcome, Place } from '../packet/outcome.ts';
-import { ChecksumState, type Packet, RELATED, UNTRACKED } from '../packet/packet.ts';
+import { Drop, type DropName, dropReasons, type Outcome } from '../packet/outcome.ts';
+import { ChecksumState, type Packet, UNTRACKED } from '../packet/packet.ts';
 import { completeChecksum, incrementTtl, pseudoSum, rewriteFlow } from '../packet/rewrite.ts';
 import { Way, wayKind } from '../packet/way.ts';
 import { loadIpv4, loadIpv6 } from '../wire/address.ts';
@@ -15,7 +15,7 @@ import { IPV4_HEADER_LEN, IPV4_SOURCE, ipv4Tos, ipv4Write } from '../wire/ipv4.t
 import { IPV6_HEADER_LEN, IPV6_SOURCE, ipv6Write } from '../wire/ipv6.ts';
 import { Protocol } from '../wire/protocol.ts';
 import type { Dataplane } from './dataplane.ts';
-import { mtuOf, transmit } from './transmit.ts';
+import { mtuOf, transmitCounted } from './transmit.ts';
 
 /** Type and code, IPv4 then IPv6. Drops that are not here are silent. */
 const told: Partial<Record<DropName, readonly [number, number, number, number]>> = {
@@ -59,7 +59,7 @@ const ends = { source: new Int32Array(4), destination: new Int32Array(4) };
 /** Tells the sender why its packet was dropped, where that is told. The packet's bytes may change. */
 export function answerDrop(dp: Dataplane, pkt: Packet, outcome: Outcome, nowMs: number): void {
   const answer = byIndex[-1 - outcome];
-  if (answer === undefined || pkt.connection === RELATED || isIcmpError(pkt) || !dp.errorBudget.take(nowMs)) return;
+  if (answer === undefined || isIcmpError(pkt) || !dp.errorBudget.take(nowMs)) return;
   loadOriginal(dp, pkt);
   if (outcome === Drop.MtuExceeded && wasHop(pkt)) incrementTtl(pkt); // told as it came in
   const { quoted } = dp;
@@ -144,9 +144,7 @@ function sendError(dp: Dataplane, quoted: Packet, answer: readonly number[], mtu
   error.egress = way;
   writeError(dp, error, quoted, answer[ipv6 ? 2 : 0]!, answer[ipv6 ? 3 : 1]!, mtu);
   dp.counters.countOriginated();
-  const sent = transmit(dp, error, nowMs);
-  if (sent < 0) dp.counters.countDropped(-1 - sent);
-  else if (sent !== Place.Held) dp.counters.countDelivered();
+  transmitCounted(dp, error, nowMs);
 }
 
 function quoteLenMax(ipv6: boolean): number {

@@ -3,13 +3,11 @@ import { Link, type LinkSettings } from '../links/link.ts';
 import { NO_SLOT, WaitingFrames } from '../links/waiting-frames.ts';
 import type { Arena } from '../packet/arena.ts';
 import { CONTINUE, Drop, type Outcome, Place } from '../packet/outcome.ts';
-import { ChecksumState, Packet } from '../packet/packet.ts';
+import { ChecksumState, FRAME_HEADROOM, Packet } from '../packet/packet.ts';
 import { completeChecksum } from '../packet/rewrite.ts';
 import type { Counters } from './counters.ts';
 import type { Underlay } from './dataplane.ts';
 
-/** In front of a waiting VXLAN packet: outer headers (42) and a virtio header (24), as in front of one that never waited. */
-const HEADROOM = 66;
 /** VXLAN and inner Ethernet headers, which an MTU does not count. */
 const FRAME_OVERHEAD = 8 + 14;
 /** Memory of a node's waiting packets: 5,000 of 1,500 bytes, 60 ms at 1 Gbit/s. */
@@ -35,7 +33,12 @@ export class LinkedUnderlay implements Underlay {
     this.#underlay = underlay;
     this.#counters = counters;
     const frameBytes = FRAME_OVERHEAD + mtu;
-    this.#frames = new WaitingFrames(arena, Math.floor(QUEUE_BYTES / (HEADROOM + frameBytes)), HEADROOM, frameBytes);
+    this.#frames = new WaitingFrames(
+      arena,
+      Math.floor(QUEUE_BYTES / (FRAME_HEADROOM + frameBytes)),
+      FRAME_HEADROOM,
+      frameBytes,
+    );
     this.#cutter = new Cutter(arena);
     this.#packet = new Packet(arena);
   }

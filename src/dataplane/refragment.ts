@@ -24,7 +24,7 @@ import {
   ipv6UnfragmentableLen,
 } from '../wire/ipv6.ts';
 import type { Dataplane } from './dataplane.ts';
-import { transmit } from './transmit.ts';
+import { transmitCounted } from './transmit.ts';
 
 /**
  * Length of the fragments that the packet must leave in; 0 when it leaves whole, -1 when it may not leave at all. IPv6
@@ -75,16 +75,10 @@ function fragment(dp: Dataplane, pkt: Packet, limit: number, nowMs: number): voi
     const more = offset + len < dataLen ? MORE_FRAGMENTS : 0;
     if (ipv6) writeIpv6(piece, headerLen, more | (offset >> 3), pkt.fragmentId, len);
     else writeIpv4(piece, headerLen, more | (offset >> 3));
-    send(dp, piece, nowMs);
+    transmitCounted(dp, piece, nowMs);
     pieces++;
   }
   dp.counters.countSplit(pieces);
-}
-
-function send(dp: Dataplane, piece: Packet, nowMs: number): void {
-  const sent = transmit(dp, piece, nowMs);
-  if (sent < 0) dp.counters.countDropped(-1 - sent);
-  else if (sent !== Place.Held) dp.counters.countDelivered();
 }
 
 /** What a port needs to know of a piece at `at`: it is finished, and goes where the packet goes. */

@@ -1,6 +1,6 @@
 /** The last step of every story: the packet, or a piece of it, leaves by `pkt.egress`. */
 import { vxlanEncapsulate } from '../encap/vxlan.ts';
-import { Drop, type Outcome } from '../packet/outcome.ts';
+import { Drop, type Outcome, Place } from '../packet/outcome.ts';
 import type { Packet } from '../packet/packet.ts';
 import { Way, wayIndex, wayKind } from '../packet/way.ts';
 import { writeMacs } from '../wire/ethernet.ts';
@@ -9,6 +9,13 @@ import type { Dataplane, Port } from './dataplane.ts';
 /** 0 when a port has taken it, `Place.Held` when it waits on a link, or why it could not leave. */
 export function transmit(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
   return wayKind(pkt.egress) === Way.Tunnel ? toTunnel(dp, pkt, nowMs) : toPort(dp, pkt);
+}
+
+/** The same for a packet that no story counts, because it begins or continues here: its end is counted. */
+export function transmitCounted(dp: Dataplane, pkt: Packet, nowMs: number): void {
+  const sent = transmit(dp, pkt, nowMs);
+  if (sent < 0) dp.counters.countDropped(-1 - sent);
+  else if (sent !== Place.Held) dp.counters.countDelivered();
 }
 
 /** IP MTU of a way out; 0 when it is gone. */

@@ -18,7 +18,9 @@ import { UDP_CHECKSUM, udpSetLength } from '../wire/udp.ts';
 /** Segments of one send: the kernel's UDP_MAX_SEGMENTS was 64 until Linux 6.9, and 64 fill 64 KiB at any real MTU. */
 export const CUT_SEGMENTS_MAX = 64;
 
-/** What one send may carry, and room for a single segment of any length. */
+/** Beyond this many bytes the kernel cuts a message itself, packet by packet (measured on loopback and veth). */
+export const SEND_BYTES_MAX = 65_493;
+/** Room for what one send may carry, and for a single segment of any length. */
 const OUT_BYTES = 66_048;
 
 /** Cuts one superframe at a time: `begin`, then `next` until it says 0; each call replaces what the one before laid out. */
@@ -60,6 +62,11 @@ export class Cutter {
   /** Bytes of every segment but the last, which may be shorter. */
   get segmentBytes(): number {
     return this.#headerLen + Math.min(this.#pkt!.gsoSize, this.#payloadLen);
+  }
+
+  /** Segments that one `sendmsg` with UDP_SEGMENT takes. */
+  get segmentsPerSend(): number {
+    return Math.max(1, Math.min(CUT_SEGMENTS_MAX, Math.floor(SEND_BYTES_MAX / this.segmentBytes)));
   }
 
   /** Lays out up to `segmentsMax` segments, or as many as there is room for; returns how many, 0 when nothing is left. */

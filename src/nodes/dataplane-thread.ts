@@ -17,17 +17,11 @@ import { type PortCounters, WireCounters } from '../ports/wire-counters.ts';
 import { close } from '../sys/io.ts';
 import { addressOf } from '../sys/libc.ts';
 import { inNamespace, openNamespace } from '../sys/namespace.ts';
-import {
-  acceptedOffloads,
-  openTap,
-  POD_OFFLOADS,
-  TUNNEL_OFFLOADS,
-  TunOffload,
-  VNET_TUNNEL_HEADER_LEN,
-} from '../sys/tap.ts';
+import { acceptedOffloads, openTap, POD_OFFLOADS, TUNNEL_OFFLOADS, TunOffload } from '../sys/tap.ts';
 import { connectSeqpacket } from '../sys/unix.ts';
 import { ADDRESS_WORDS } from '../wire/address.ts';
 import { parseMac } from '../wire/ethernet.ts';
+import { VNET_TUNNEL_HEADER_LEN } from '../wire/virtio.ts';
 import { addressWords, icmpSources } from './compile-update.ts';
 import { snapshotConnections } from './connection-snapshot.ts';
 import { Loop } from './loop.ts';

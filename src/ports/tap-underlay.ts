@@ -20,9 +20,9 @@ import { CONTINUE, Drop, type Outcome } from '../packet/outcome.ts';
 import type { Packet } from '../packet/packet.ts';
 import { completeChecksum } from '../packet/rewrite.ts';
 import { close, Errno, read, write } from '../sys/io.ts';
-import { VNET_TUNNEL_HEADER_LEN } from '../sys/tap.ts';
 import { ADDRESS_WORDS, parseAddress } from '../wire/address.ts';
 import { ETHERNET_HEADER_LEN } from '../wire/ethernet.ts';
+import { VNET_TUNNEL_HEADER_LEN } from '../wire/virtio.ts';
 import { VXLAN_HEADER_LEN } from '../wire/vxlan.ts';
 import type { UnderlayPort } from './underlay.ts';
 import {

@@ -8,7 +8,7 @@ import type { Arena } from '../packet/arena.ts';
 import { CONTINUE, Drop, type Outcome } from '../packet/outcome.ts';
 import { FRAME_HEADROOM, type Packet } from '../packet/packet.ts';
 import { Errno, read, write } from '../sys/io.ts';
-import { VNET_HEADER_LEN } from '../sys/tap.ts';
+import { VNET_HEADER_LEN } from '../wire/virtio.ts';
 import { readVirtioHeader, writeVirtioHeader } from './virtio-header.ts';
 import type { WireCounters } from './wire-counters.ts';
 

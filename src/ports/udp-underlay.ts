@@ -4,7 +4,7 @@
  * and UDP_GRO brings rows of datagrams back in one `recvmsg`.
  */
 
-import { CUT_SEGMENTS_MAX, Cutter } from '../encap/cut.ts';
+import { Cutter } from '../encap/cut.ts';
 import { Merger } from '../encap/merge.ts';
 import { vxlanHoldsOne } from '../encap/vxlan.ts';
 import type { Arena } from '../packet/arena.ts';
@@ -36,8 +36,6 @@ const SEND_BUFFER_BYTES = 8 << 20;
 const RECEIVE_MAX = 65_536;
 /** Room in front of the first datagram for the virtio header of the TAP it may leave by. */
 const HEADROOM = 64 + 2;
-/** Beyond this many bytes the kernel cuts the message itself, packet by packet (measured on loopback and veth). */
-export const SEND_MAX = 65_493;
 /** Sockets to send from, and the dynamic port range that RFC 7348 recommends. */
 const POOL = 8;
 const POOL_PORT_FIRST = 49_152;
@@ -146,7 +144,7 @@ export class UdpUnderlay implements UnderlayPort {
     }
     const cutter = this.#cutter;
     cutter.begin(pkt);
-    const most = Math.max(1, Math.min(CUT_SEGMENTS_MAX, Math.floor(SEND_MAX / cutter.segmentBytes)));
+    const most = cutter.segmentsPerSend;
     for (;;) {
       const segments = cutter.next(this.#segmentation ? most : 1);
       if (segments === 0) return CONTINUE;

@@ -3,9 +3,9 @@
  * are little-endian; offsets in it count from the first byte of the frame.
  */
 import { ChecksumState, type Packet } from '../packet/packet.ts';
-import { VNET_TUNNEL_HEADER_LEN } from '../sys/tap.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { TcpFlag, tcpFlags } from '../wire/tcp.ts';
+import { VNET_TUNNEL_HEADER_LEN } from '../wire/virtio.ts';
 
 /** struct virtio_net_hdr_v1, and what struct virtio_net_hdr_v1_hash_tunnel appends to it. */
 const FLAGS = 0;

@@ -2,7 +2,7 @@ import type { Port } from '../dataplane/dataplane.ts';
 import { CONTINUE, type Outcome } from '../packet/outcome.ts';
 import { FRAME_HEADROOM, type Packet } from '../packet/packet.ts';
 import { readVirtioHeader, writeVirtioHeader } from '../ports/virtio-header.ts';
-import { VNET_HEADER_LEN } from '../sys/tap.ts';
+import { VNET_HEADER_LEN } from '../wire/virtio.ts';
 
 export interface SimPortOptions {
   readonly way: number;

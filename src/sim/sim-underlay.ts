@@ -1,10 +1,9 @@
 import type { Underlay } from '../dataplane/dataplane.ts';
-import { CUT_SEGMENTS_MAX, Cutter } from '../encap/cut.ts';
+import { Cutter } from '../encap/cut.ts';
 import type { Arena } from '../packet/arena.ts';
 import { CONTINUE, type Outcome } from '../packet/outcome.ts';
 import type { Packet } from '../packet/packet.ts';
 import { completeChecksum } from '../packet/rewrite.ts';
-import { SEND_MAX } from '../ports/udp-underlay.ts';
 
 /** What one send of a UDP socket carries: VXLAN packets of one flow, one behind the other. */
 export interface Row {
@@ -38,7 +37,7 @@ export class SimUnderlay implements Underlay {
     const cutter = this.#cutter;
     cutter.begin(pkt);
     const stride = cutter.segmentBytes;
-    const most = this.#offload ? Math.max(1, Math.min(CUT_SEGMENTS_MAX, Math.floor(SEND_MAX / stride))) : 1;
+    const most = this.#offload ? cutter.segmentsPerSend : 1;
     while (cutter.next(most) > 0) {
       this.#send(endpoint, { bytes: this.#copy(cutter.outAt, cutter.outLen), stride, tos });
     }

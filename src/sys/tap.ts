@@ -1,3 +1,4 @@
+import { VNET_HEADER_LEN } from '../wire/virtio.ts';
 import { checkInterfaceName } from './interface-name.ts';
 import { close, Errno, OpenFlag, open } from './io.ts';
 import { addressOf, check, checkReturned, errno, libc, SystemCallError } from './libc.ts';
@@ -22,11 +23,6 @@ export const POD_OFFLOADS =
   TunOffload.checksum | TunOffload.tso4 | TunOffload.tso6 | TunOffload.tsoEcn | TunOffload.uso4 | TunOffload.uso6;
 /** The same, also inside tunnels: all or nothing. */
 export const TUNNEL_OFFLOADS = POD_OFFLOADS | TunOffload.tunnelGso | TunOffload.tunnelGsoChecksum;
-
-/** Bytes of struct virtio_net_hdr_v1 in front of each frame read from or written to a TAP of ours. */
-export const VNET_HEADER_LEN = 12;
-/** The same of struct virtio_net_hdr_v1_hash_tunnel, which tunnel offloads need. */
-export const VNET_TUNNEL_HEADER_LEN = 24;
 
 const TUNSETIFF = 0x400454ca;
 const TUNSETPERSIST = 0x400454cb;

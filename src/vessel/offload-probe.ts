@@ -3,8 +3,9 @@
  * this kernel have? Prints one line of JSON.
  */
 import { close } from '../sys/io.ts';
-import { acceptedOffloads, openTap, TUNNEL_OFFLOADS, TunOffload, VNET_TUNNEL_HEADER_LEN } from '../sys/tap.ts';
+import { acceptedOffloads, openTap, TUNNEL_OFFLOADS, TunOffload } from '../sys/tap.ts';
 import { openUdp, supportsSegmentation } from '../sys/udp.ts';
+import { VNET_TUNNEL_HEADER_LEN } from '../wire/virtio.ts';
 
 /** What the kernel lets us leave to it, and what is slower without. */
 export interface Offloads {

@@ -13,7 +13,8 @@ import { close, read, write } from '../../src/sys/io.ts';
 import { addressOf, checkReturned } from '../../src/sys/libc.ts';
 import { createNamespace } from '../../src/sys/namespace.ts';
 import { openSocket, SocketType } from '../../src/sys/socket.ts';
-import { openTap, POD_OFFLOADS, VNET_HEADER_LEN } from '../../src/sys/tap.ts';
+import { openTap, POD_OFFLOADS } from '../../src/sys/tap.ts';
+import { VNET_HEADER_LEN } from '../../src/wire/virtio.ts';
 import { toTapBytes } from '../flows/wire-frame.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
 
