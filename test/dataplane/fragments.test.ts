@@ -226,6 +226,16 @@ for (const [name, family] of Object.entries(families)) {
       world.balance();
     });
 
+    test('TN-053 but nobody is told at an address that no pod has', () => {
+      const world = new World();
+      const nobody = family === 1 ? 'fd00:10:244:1::99' : '10.244.1.99';
+      world.sendBytes('web', slowFragments(datagram(family, 4000, { source: nobody }), 1450, ID)[0]!);
+      world.nowMs += 61_000;
+      expire(world.dp, world.nowMs, 100);
+      expect(world.dp.counters.snapshot()).toMatchObject({ originated: 0, dropped: { FragmentTimeout: 1 } });
+      world.balance();
+    });
+
     test('TN-058 the oldest makes room; one port cannot push out all of another’s', () => {
       const world = new World({ reassemblySlots: 8 });
       const from = (place: 'web' | 'api', id: number) => {

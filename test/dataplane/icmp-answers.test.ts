@@ -146,9 +146,17 @@ for (const family of [0, 1] as const) {
 
     test('no error about an error, also when its TTL is over (RFC 1122 section 3.2.2)', () => {
       const world = new World();
-      const destination = nodes.n2.pod[family];
-      const error = { destination, ttl: 1, icmpType: family === 0 ? 3 : 1, payload: 48 } as const;
-      world.send('web', { ...error, protocol: family === 0 ? 'icmp' : 'icmpv6' });
+      const flow = {
+        source: places.web.addresses[family],
+        destination: nodes.n2.pod[family],
+        protocol: 'udp',
+      } as const;
+      world.send('web', flow);
+      const about = { payload: buildFrame(flow).slice(14), identifier: 0, icmpSequence: 0 };
+      const kind =
+        family === 0 ? ({ protocol: 'icmp', icmpType: 3 } as const) : ({ protocol: 'icmpv6', icmpType: 1 } as const);
+      const error = { ...about, ...kind, source: flow.destination, destination: flow.source, ttl: 1 };
+      expect(world.tunnel('n2', error)).toBe('dropped: TtlExceeded');
       expect(world.errors).toBe(0);
       world.balance();
     });

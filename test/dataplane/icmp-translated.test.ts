@@ -57,7 +57,11 @@ for (const entry of cases) {
         ...{ ...icmp, identifier: 0, icmpSequence: 0 },
         ...{ source: from ?? address, destination: first.source, payload: quote(asSeen, quotedLen) },
       };
+      const { bytes: memory } = world.dp.arena;
+      const whole = world.pkt.at + (backend === 'here' ? 0 : 8) + 14 + ipLen + 8 + error.payload.length;
+      memory.fill(0xa5, whole, whole + 64);
       expect(backend === 'here' ? world.send('api', error) : world.tunnel('n2', error)).toBe('delivered');
+      expect(memory.slice(whole, whole + 64).every((byte) => byte === 0xa5)).toBe(true);
       world.balance();
       const { bytes, frame } = world.ports.web.last;
       return { frame, quoted: bytes.slice(14 + ipLen + 8), want: quote({ ...first, ttl }, quotedLen) };

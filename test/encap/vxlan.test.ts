@@ -165,3 +165,17 @@ describe('RFC 7348 section 7: tunnel packets come from nodes of this cluster', (
     expect(vxlan.knownEndpoint(new vxlan.TunnelEndpoints([]), pkt)).toBe(Drop.UnknownEndpoint);
   });
 });
+
+describe('one packet in all the bytes that came, or the first of several', () => {
+  for (const family of ['IPv4', 'IPv6'] as const) {
+    test(family, () => {
+      const ends = family === 'IPv6' ? { source: 'fd00::1', destination: 'fd00::2' } : {};
+      const one = Uint8Array.of(8, 0, 0, 0, 0, 0, 1, 0, ...buildFrame({ ...ends, payload: 900 }));
+      const two = new DataView(Uint8Array.of(...one, ...one).buffer);
+      expect(vxlan.vxlanHoldsOne(two, 0, one.length)).toBe(true);
+      expect(vxlan.vxlanHoldsOne(two, 0, 2 * one.length)).toBe(false);
+      expect(vxlan.vxlanHoldsOne(two, 0, one.length - 1)).toBe(false);
+      expect(vxlan.vxlanHoldsOne(two, 0, 20)).toBe(false);
+    });
+  }
+});
