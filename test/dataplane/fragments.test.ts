@@ -1,6 +1,7 @@
 /** Fragments: every stage sees whole datagrams; what leaves is no longer than what came. */
 import { describe, expect, test } from 'vitest';
 import { expire } from '../../src/dataplane/receive.ts';
+import { Place } from '../../src/packet/outcome.ts';
 import { slowFragment, slowFragments, slowJoin } from '../oracle/slow-fragments.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
 import { withRandom } from '../support/random.ts';
@@ -299,6 +300,13 @@ describe('IPv4 alone', () => {
       'dropped: MtuExceeded',
     );
     world.balance();
+  });
+
+  test('fragments that wait on a link are not delivered yet', () => {
+    const world = new World();
+    world.underlay.says = Place.Held; // the link's own count of what it holds is its business
+    world.send('web', { destination: '10.244.2.7', protocol: 'udp', payload: 3000, dontFragment: false });
+    expect(world.dp.counters.snapshot()).toMatchObject({ split: 2, delivered: 0, dropped: {} });
   });
 
   test('a superframe without DF whose segments are too long is cut, and each segment leaves in fragments', () => {
