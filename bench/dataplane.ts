@@ -55,7 +55,7 @@ const port: Port = {
   transmit: () => 0,
 };
 dp.pods[0] = port;
-dp.underlay = { transmit: () => 0 };
+dp.underlay = { transmit: () => 0, sourcePort: () => 49_152 };
 dp.setRoutes(
   PrefixTable.build([
     { address: address('10.244.0.2'), length: 128, value: way(Way.Pod, 0) },

@@ -1,6 +1,6 @@
 /** Writes docs/DROPS.md from the tables of src/packet/outcome.ts. Run by hand after a change; a test compares. */
 import { writeFileSync } from 'node:fs';
-import { consumeReasons, dropReasons, type Reason } from '../src/packet/outcome.ts';
+import { consumeReasons, type DropReason, dropReasons } from '../src/packet/outcome.ts';
 
 const target = new URL('../docs/DROPS.md', import.meta.url);
 
@@ -18,7 +18,7 @@ export function renderDrops(): string {
     '',
     '## Dropped',
     '',
-    ...table(['Reason', 'Meaning', 'What to look at'], dropReasons.map(dropRow)),
+    ...table(['Reason', 'Stage', 'Meaning', 'What to look at'], dropReasons.map(dropRow)),
     '',
     '## Consumed',
     '',
@@ -29,8 +29,8 @@ export function renderDrops(): string {
   ].join('\n');
 }
 
-function dropRow({ name, means, look }: Reason): string[] {
-  return [`\`${name}\``, means, look];
+function dropRow({ name, stage, means, look }: DropReason): string[] {
+  return [`\`${name}\``, `\`${stage}\``, means, look];
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {

@@ -15,8 +15,9 @@ const pure: Readonly<Record<string, readonly string[]>> = {
   service: ['packet', 'tables', 'wire'],
   policy: ['packet', 'tables', 'wire'],
   links: ['packet', 'tables', 'wire'],
+  recording: ['packet', 'tables', 'wire'],
   stack: ['packet', 'tables', 'wire'],
-  dataplane: ['conntrack', 'encap', 'service', 'policy', 'links', 'packet', 'tables', 'wire'],
+  dataplane: ['conntrack', 'encap', 'service', 'policy', 'links', 'recording', 'packet', 'tables', 'wire'],
 };
 /** The others may import what they like, but for the rules named below. */
 const impure = ['ports', 'sys', 'capture', 'events', 'cluster', 'nodes', 'sim', 'dns', 'api', 'cli', 'vessel'];

@@ -4,8 +4,10 @@
  */
 import { chmodSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Cluster, RunningNode, RunningPod } from '../cluster/cluster.ts';
 import { ApiError } from './api-error.ts';
+import { CAPTURE_PROTOCOL, CAPTURE_REQUEST_HEADER, captureScene, handOver } from './capture.ts';
 import { listConnections } from './connections.ts';
 import { getLink, listLinks, patchLink } from './links.ts';
 import { listOf, nodeObject, podObject } from './objects.ts';
@@ -45,15 +47,21 @@ const routes: readonly (readonly [method: string, pattern: string, handler: Hand
   ['GET', '/apis/podwire.dev/v1/links', (c) => listLinks(c)],
   ['GET', '/apis/podwire.dev/v1/links/:/:', (c, a, b) => getLink(c, findNode(c, a), findNode(c, b))],
   ['PATCH', '/apis/podwire.dev/v1/links/:/:', (c, a, b, body) => patchLink(c, findNode(c, a), findNode(c, b), body!)],
+  ['GET', '/apis/podwire.dev/v1/nodes/:/scene', (c, name) => captureScene(c, findNode(c, name))],
   ['GET', '/apis/podwire.dev/v1/nodes/:/counters', (c, name) => c.ask(findNode(c, name), 'counters')],
 ];
 
-/** Longest body of a request. */
+/** Longest body of a request, and its longest headers: a capture's filter is one. */
 const BODY_MAX = 65_536;
+const HEADERS_MAX = 1 << 20;
 
 /** Resolves once the socket answers. */
 export function startApi(cluster: Cluster, path: string): Promise<void> {
-  const server = createServer((request, response) => void answer(cluster, request, response));
+  const server = createServer(
+    { maxHeaderSize: HEADERS_MAX },
+    (request, response) => void answer(cluster, request, response),
+  );
+  server.on('upgrade', (request: IncomingMessage, socket: Socket) => upgrade(cluster, request, socket));
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, () => {
@@ -68,11 +76,33 @@ async function answer(cluster: Cluster, request: IncomingMessage, response: Serv
     const body = request.method === 'PATCH' ? [await readBody(request)] : [];
     send(response, 200, await dispatch(cluster, request.method ?? '', request.url ?? '', body));
   } catch (error) {
-    const code = error instanceof ApiError ? error.code : 500;
-    const reason = error instanceof ApiError ? error.reason : 'InternalError';
-    const message = error instanceof Error ? error.message : String(error);
-    send(response, code, { kind: 'Status', apiVersion: 'v1', status: 'Failure', message, reason, code });
+    const status = failure(error);
+    send(response, status.code, status);
   }
+}
+
+/** The one thing to upgrade to. */
+function upgrade(cluster: Cluster, request: IncomingMessage, socket: Socket): void {
+  try {
+    const parameters = match('/apis/podwire.dev/v1/nodes/:/capture', request.url ?? '');
+    if (parameters === undefined || request.headers.upgrade !== CAPTURE_PROTOCOL) {
+      throw new ApiError(404, 'NotFound', `nothing to upgrade to at ${request.url}`);
+    }
+    const asked = request.headers[CAPTURE_REQUEST_HEADER];
+    handOver(findNode(cluster, parameters[0]), Array.isArray(asked) ? undefined : asked, socket);
+  } catch (error) {
+    const status = failure(error);
+    const body = `${JSON.stringify(status)}\n`;
+    const head = `HTTP/1.1 ${status.code} ${status.reason}\r\ncontent-type: application/json\r\nconnection: close`;
+    socket.end(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  }
+}
+
+function failure(error: unknown) {
+  const code = error instanceof ApiError ? error.code : 500;
+  const reason = error instanceof ApiError ? error.reason : 'InternalError';
+  const message = error instanceof Error ? error.message : String(error);
+  return { kind: 'Status', apiVersion: 'v1', status: 'Failure', message, reason, code };
 }
 
 function send(response: ServerResponse, code: number, body: unknown): void {

@@ -39,6 +39,16 @@ export function readCount(text: string | undefined, flag: string, usage: string)
   return Number(text);
 }
 
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** Milliseconds of `20ms`, `1.5s`, `5m`, `1h`, or a `UsageError` that says so. Nothing needs no unit. */
+export function readTime(text: string, flag: string, usage: string): number {
+  if (/^0+$/.test(text)) return 0;
+  const [, amount, unit] = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h)$/.exec(text) ?? [];
+  if (amount === undefined) throw new UsageError(`${flag} takes a time such as 20ms or 1.5s, found "${text}"`, usage);
+  return Number(amount) * unitMs[unit!]!;
+}
+
 /** The flag that every command with a running cluster takes; `clusterName` reads it. */
 export const clusterOption = { name: { type: 'string' } } as const satisfies Options;
 

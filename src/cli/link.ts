@@ -1,6 +1,6 @@
 import { ApiClient } from '../api/client.ts';
 import type { ClusterLink, LinkQuality } from '../cluster/links.ts';
-import { clusterName, clusterOption, readArguments, UsageError } from './arguments.ts';
+import { clusterName, clusterOption, readArguments, readTime, UsageError } from './arguments.ts';
 import { formatTable } from './table.ts';
 
 export const usage = `Usage: podwire link get [NODE NODE] [-o text|json]
@@ -67,7 +67,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 function readChanges(values: Readonly<Record<string, string | undefined>>): Partial<LinkQuality> {
   const read = qualities.flatMap(([flag, field, reader]) => {
     const text = values[flag];
-    return text === undefined ? [] : [[field, reader(text, `--${flag}`)] as const];
+    return text === undefined ? [] : [[field, reader(text, `--${flag}`, usage)] as const];
   });
   return Object.fromEntries(read);
 }
@@ -86,13 +86,6 @@ function table(links: readonly ClusterLink[]): string {
     ...[loss, duplicate, reorder].map((share) => `${Number((share * 100).toFixed(6))}%`),
   ]);
   return formatTable([['LINK', 'LATENCY', 'JITTER', 'LOSS', 'DUPLICATE', 'REORDER'], ...rows]);
-}
-
-function readTime(text: string, flag: string): number {
-  if (/^0+$/.test(text)) return 0; // nothing has no unit
-  const [, amount, unit] = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s)$/.exec(text) ?? [];
-  if (amount === undefined) throw new UsageError(`${flag} takes a time such as 20ms or 1.5s, found "${text}"`, usage);
-  return Number(amount) * (unit === 's' ? 1000 : 1);
 }
 
 function readShare(text: string, flag: string): number {

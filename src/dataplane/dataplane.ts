@@ -41,6 +41,14 @@ export interface Underlay {
    * @param pkt with its tunnel header on. @param endpoint index in the node's endpoints.
    */
   transmit(pkt: Packet, endpoint: number, nowMs: number): Outcome;
+  /** UDP source port that flows of this hash leave with. */
+  sourcePort(hash: number): number;
+}
+
+/** Is told of every packet that comes in, and of its end. */
+export interface Recorder {
+  begin(pkt: Packet, nowMs: number): void;
+  end(pkt: Packet, outcome: Outcome): void;
 }
 
 /** A packet of any length behind the headers of an ICMP error. */
@@ -65,7 +73,9 @@ export class Dataplane {
   readonly node: NodeConstants;
   readonly arena: Arena;
   readonly counters: Counters;
-  readonly recorder: FlightRecorder;
+  readonly flightRecorder: FlightRecorder;
+  /** What every packet passes at the beginning and the end of its story: the flight recorder, and captures around it. */
+  recorder: Recorder;
   readonly connections: Connections;
   readonly random: () => number;
   /** Pod ports by index; a hole where a pod is gone. */
@@ -97,8 +107,9 @@ export class Dataplane {
     this.node = node;
     this.random = random;
     this.counters = counters;
-    this.recorder = new FlightRecorder(arena);
     this.connections = new Connections(node.connectionsMax, node.seed);
+    this.flightRecorder = new FlightRecorder(arena, this.connections);
+    this.recorder = this.flightRecorder;
     this.services = new Services([], node.seed);
     this.reassembly = new Reassembly(arena, node.reassemblySlots, node.seed, counters);
     this.cutter = new Cutter(arena, FRAME_HEADROOM);

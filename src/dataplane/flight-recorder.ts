@@ -2,14 +2,17 @@
  * The last packets of a node, always: their first bytes as they came in, and what became of them. A ring in the
  * arena; recording a packet is one copy and a few stores.
  */
+import type { Connections } from '../conntrack/connections.ts';
 import type { Arena } from '../packet/arena.ts';
-import type { Packet } from '../packet/packet.ts';
+import { type Packet, UNTRACKED } from '../packet/packet.ts';
+import { connectionWordOf } from './connection-word.ts';
+import type { Recorder } from './dataplane.ts';
 
 export const RECORDS = 4096;
 /** Enough for outer VXLAN, inner Ethernet, IPv6 and TCP with options. */
 export const RECORD_BYTES = 128;
 
-export class FlightRecorder {
+export class FlightRecorder implements Recorder {
   readonly #arena: Arena;
   readonly #at: number;
   readonly #timeMs = new Float64Array(RECORDS);
@@ -17,10 +20,16 @@ export class FlightRecorder {
   readonly #outcome = new Int16Array(RECORDS);
   readonly #ingress = new Int32Array(RECORDS);
   readonly #egress = new Int32Array(RECORDS);
+  /** `connectionWordOf`. */
+  readonly #connection = new Int32Array(RECORDS);
+  readonly #gsoSize = new Uint16Array(RECORDS);
+  readonly #outerPort = new Uint16Array(RECORDS);
+  readonly #connections: Connections;
   #next = 0;
 
-  constructor(arena: Arena) {
+  constructor(arena: Arena, connections: Connections) {
     this.#arena = arena;
+    this.#connections = connections;
     this.#at = arena.reserve(RECORDS * RECORD_BYTES);
   }
 
@@ -32,6 +41,9 @@ export class FlightRecorder {
     this.#len[slot] = pkt.len;
     this.#ingress[slot] = pkt.ingress;
     this.#egress[slot] = 0;
+    this.#gsoSize[slot] = pkt.gsoSize;
+    this.#outerPort[slot] = pkt.outerPort;
+    pkt.connection = UNTRACKED; // a frame may be dropped before any stage has said so
   }
 
   /** After the last one: the outcome. */
@@ -40,6 +52,7 @@ export class FlightRecorder {
     this.#outcome[slot] = outcome;
     this.#ingress[slot] = pkt.ingress;
     this.#egress[slot] = pkt.egress;
+    this.#connection[slot] = connectionWordOf(this.#connections, pkt);
     this.#next++;
   }
 
@@ -60,6 +73,9 @@ export class FlightRecorder {
         outcome: this.#outcome[slot]!,
         ingress: this.#ingress[slot]!,
         egress: this.#egress[slot]!,
+        connection: this.#connection[slot]!,
+        gsoSize: this.#gsoSize[slot]!,
+        outerPort: this.#outerPort[slot]!,
         bytes: this.#arena.bytes.slice(at, at + Math.min(this.#len[slot]!, RECORD_BYTES)),
       };
     });
@@ -74,5 +90,11 @@ export interface FlightRecord {
   readonly outcome: number;
   readonly ingress: number;
   readonly egress: number;
+  /** `recording/sighting.ts`. */
+  readonly connection: number;
+  /** Payload bytes per segment of a superframe; else 0. */
+  readonly gsoSize: number;
+  /** UDP source port of the tunnel packet that it came in. */
+  readonly outerPort: number;
   readonly bytes: Uint8Array;
 }

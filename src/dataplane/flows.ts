@@ -42,6 +42,11 @@ export function translate(dp: Dataplane, pkt: Packet): Outcome {
   return CONTINUE;
 }
 
+/** Does its connection give it other addresses or ports? */
+export function isTranslated(dp: Dataplane, pkt: Packet): boolean {
+  return pkt.connection >= 0 && (dp.connections.flags[pkt.connection]! & ConnectionFlag.Translated) !== 0;
+}
+
 /** Enters a new connection, now that nothing can stop its first packet; counts the packet for its direction. */
 export function commit(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
   const { connections } = dp;

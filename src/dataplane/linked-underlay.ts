@@ -1,4 +1,5 @@
 import { Cutter } from '../encap/cut.ts';
+import { OUTER_LEN } from '../encap/outer.ts';
 import { Link, type LinkSettings } from '../links/link.ts';
 import { NO_SLOT, WaitingFrames } from '../links/waiting-frames.ts';
 import type { Arena } from '../packet/arena.ts';
@@ -13,6 +14,11 @@ const FRAME_OVERHEAD = 8 + 14;
 /** Memory of a node's waiting packets: 5,000 of 1,500 bytes, 60 ms at 1 Gbit/s. */
 const QUEUE_BYTES = 8 << 20;
 
+export interface LinkWatcher {
+  /** @param at the VXLAN header of a wire packet, its checksums complete, with room for outer headers in front. */
+  metLink(pkt: Packet, endpoint: number, at: number, len: number, outcome: Outcome): void;
+}
+
 /**
  * An underlay behind links: what leaves for an endpoint that has one waits, is lost or doubled there, packet by packet
  * as wires carry them, and goes on when `flush` is called at its time. Endpoints without a link are as before.
@@ -25,6 +31,8 @@ export class LinkedUnderlay implements Underlay {
   readonly #frames: WaitingFrames;
   readonly #cutter: Cutter;
   readonly #packet: Packet;
+  /** Is told of every packet that meets a link, while its bytes are there, and how that went. */
+  watcher: LinkWatcher | undefined;
   /** By endpoint. */
   #links: readonly (Link | undefined)[] = [];
 
@@ -39,7 +47,7 @@ export class LinkedUnderlay implements Underlay {
       FRAME_HEADROOM,
       frameBytes,
     );
-    this.#cutter = new Cutter(arena);
+    this.#cutter = new Cutter(arena, OUTER_LEN);
     this.#packet = new Packet(arena);
   }
 
@@ -82,6 +90,14 @@ export class LinkedUnderlay implements Underlay {
     return outcome; // the last piece's end is counted, and recorded, as the packet's
   }
 
+  sourcePort(hash: number): number {
+    return this.#underlay.sourcePort(hash);
+  }
+
+  hasLink(endpoint: number): boolean {
+    return this.#links[endpoint] !== undefined;
+  }
+
   /** Sends on what is due. */
   flush(nowMs: number): void {
     const frames = this.#frames;
@@ -105,9 +121,9 @@ export class LinkedUnderlay implements Underlay {
 
   #offer(link: Link, pkt: Packet, endpoint: number, at: number, len: number, nowMs: number): Outcome {
     link.decide(nowMs);
-    if (link.lost) return Drop.LinkLoss;
-    const outcome = this.#hold(link, pkt, endpoint, at, len);
-    if (link.doubled) {
+    const outcome = link.lost ? Drop.LinkLoss : this.#hold(link, pkt, endpoint, at, len);
+    this.watcher?.metLink(pkt, endpoint, at, len, outcome);
+    if (!link.lost && link.doubled) {
       this.#counters.countCopied();
       const copy = this.#hold(link, pkt, endpoint, at, len);
       if (copy < 0) this.#counters.countDropped(-1 - copy);

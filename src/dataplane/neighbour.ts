@@ -15,7 +15,7 @@ import {
   arpSenderAddress,
   arpTargetAddress,
 } from '../wire/arp.ts';
-import { ETHERNET_HEADER_LEN, EtherType, writeMacs } from '../wire/ethernet.ts';
+import { ETHERNET_HEADER_LEN, EtherType } from '../wire/ethernet.ts';
 import { ICMP_CHECKSUM, Icmpv6, icmpCode, icmpType } from '../wire/icmp.ts';
 import { ipv4Destination, ipv4Multicast } from '../wire/ipv4.ts';
 import {
@@ -42,6 +42,7 @@ import {
 import { Protocol } from '../wire/protocol.ts';
 import type { Dataplane, Port } from './dataplane.ts';
 import { linkScope } from './link-scope.ts';
+import { toPort } from './transmit.ts';
 
 /** 169.254.1.1 */
 const NEXT_HOP_IPV4 = 0xa9fe0101 | 0;
@@ -151,13 +152,16 @@ function solicitation(dp: Dataplane, port: Port, pkt: Packet): Outcome {
 
 /** Sends what the request has become back to where it came from: a packet of our own. */
 function answer(dp: Dataplane, port: Port, pkt: Packet, consumed: Outcome): Outcome {
-  writeMacs(pkt.view, pkt.at, port.macHigh, port.macLow, dp.node.macHigh, dp.node.macLow);
   pkt.checksum = ChecksumState.Complete;
   pkt.gsoSize = 0;
+  pkt.egress = port.way;
+  pkt.ingress = 0; // it begins here
   dp.counters.countOriginated();
-  const sent = port.transmit(pkt);
+  const sent = toPort(dp, pkt);
   if (sent < 0) dp.counters.countDropped(-1 - sent);
   else dp.counters.countDelivered();
+  pkt.ingress = port.way;
+  pkt.egress = 0;
   return consumed;
 }
 

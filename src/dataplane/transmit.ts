@@ -23,7 +23,8 @@ export function mtuOf(dp: Dataplane, egress: number): number {
   return wayKind(egress) === Way.Tunnel ? dp.node.tunnelMtu : (portOf(dp, egress)?.mtu ?? 0);
 }
 
-function toPort(dp: Dataplane, pkt: Packet): Outcome {
+/** The same where the way out is a port. */
+export function toPort(dp: Dataplane, pkt: Packet): Outcome {
   const port = portOf(dp, pkt.egress);
   if (port === undefined) return Drop.PortDown;
   writeMacs(pkt.view, pkt.at, port.macHigh, port.macLow, dp.node.macHigh, dp.node.macLow);

@@ -21,18 +21,23 @@ export function validateInner(dp: Dataplane, pkt: Packet): Outcome {
   const valid = validate(pkt);
   if (valid !== Drop.BadL4Checksum && valid !== Drop.BadOffload) return valid;
   if (dp.endpoints.list[wayIndex(pkt.ingress)]?.kernelLocal !== true) return valid;
-  return adopt(pkt, dp.node.tunnelMtu) ? validate(pkt) : valid;
+  return adoptUnfinished(pkt, dp.node.tunnelMtu) ? validate(pkt) : valid;
 }
 
-function adopt(pkt: Packet, mtu: number): boolean {
+/**
+ * Takes over what a kernel has left undone, where the checksum field says so; false, and nothing changed, where it does
+ * not. Pre: `validate` had nothing but checksum or offload against the packet.
+ */
+export function adoptUnfinished(pkt: Packet, mtu: number): boolean {
   const tcp = pkt.protocol === Protocol.Tcp;
   if (pkt.checksum !== ChecksumState.Unverified || !(tcp || pkt.protocol === Protocol.Udp)) return false;
   if (!holdsPseudoSum(pkt)) return false;
   const ipLen = pkt.at + pkt.len - pkt.l3At;
   // A superframe without its segment size: TCP's is what fills the tunnel's MTU; UDP's cannot be known.
   if (pkt.gsoSize === 0 && ipLen > mtu) {
-    if (!tcp) return false;
-    pkt.gsoSize = mtu - (pkt.payloadAt - pkt.l3At);
+    const room = mtu - (pkt.payloadAt - pkt.l3At);
+    if (!tcp || room <= 0) return false;
+    pkt.gsoSize = room;
   }
   pkt.checksum = ChecksumState.Partial;
   pkt.partialStart = pkt.l4At - pkt.at;

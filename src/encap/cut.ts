@@ -41,6 +41,7 @@ export class Cutter {
   #l4Sum = 0;
   #sequence = 0;
   #flags = 0;
+  #kept = 0;
 
   /** @param headroom bytes to keep free in front of the first segment. */
   constructor(arena: Arena, headroom = 0) {
@@ -48,9 +49,15 @@ export class Cutter {
     this.outAt = arena.reserve(headroom + OUT_BYTES) + headroom;
   }
 
-  /** The packet's headers serve as scratch afterwards; its payload stays as it is. */
-  begin(pkt: Packet): void {
+  /**
+   * The packet's headers serve as scratch afterwards; its payload stays as it is.
+   *
+   * @param kept payload bytes that are there of each segment, one segment's behind the other's, in place of all; the
+   * segments are as short, what their headers say is not, and their checksums are zero.
+   */
+  begin(pkt: Packet, kept = pkt.gsoSize): void {
     this.#pkt = pkt;
+    this.#kept = kept;
     this.#offset = 0;
     this.#segment = 0;
     this.#headerLen = pkt.payloadAt - pkt.at;
@@ -78,10 +85,7 @@ export class Cutter {
     while (count < most && this.#offset < this.#payloadLen) {
       const len = Math.min(pkt.gsoSize, this.#payloadLen - this.#offset);
       this.#arena.copy(to, pkt.at, this.#headerLen);
-      const sum = this.#arena.copySum(to + this.#headerLen, pkt.payloadAt + this.#offset, len);
-      this.#writeIp(pkt, to, len);
-      this.#writeL4(pkt, to, len, sum);
-      to += this.#headerLen + len;
+      to += this.#kept < pkt.gsoSize ? this.#writeSnapped(pkt, to, len) : this.#writeWhole(pkt, to, len);
       this.#offset += len;
       this.#segment++;
       count++;
@@ -114,6 +118,22 @@ export class Cutter {
       view.setUint16(l4At + UDP_CHECKSUM, 0);
     }
     this.#l4Sum = foldSum(this.#arena.sum(l4At, pkt.payloadAt - l4At) + pseudoSum(pkt, 0));
+  }
+
+  #writeWhole(pkt: Packet, to: number, len: number): number {
+    const sum = this.#arena.copySum(to + this.#headerLen, pkt.payloadAt + this.#offset, len);
+    this.#writeIp(pkt, to, len);
+    this.#writeL4(pkt, to, len, sum);
+    return this.#headerLen + len;
+  }
+
+  #writeSnapped(pkt: Packet, to: number, len: number): number {
+    const kept = Math.min(len, this.#kept);
+    this.#arena.copy(to + this.#headerLen, pkt.payloadAt + this.#segment * this.#kept, kept);
+    this.#writeIp(pkt, to, len);
+    this.#writeL4(pkt, to, len, 0);
+    pkt.view.setUint16(to + (pkt.l4At - pkt.at) + (pkt.protocol === Protocol.Tcp ? TCP_CHECKSUM : UDP_CHECKSUM), 0);
+    return this.#headerLen + kept;
   }
 
   #writeIp(pkt: Packet, header: number, len: number): void {

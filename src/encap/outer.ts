@@ -16,7 +16,7 @@ import {
   ipv4Write,
 } from '../wire/ipv4.ts';
 import { Protocol } from '../wire/protocol.ts';
-import { UDP_HEADER_LEN, udpCheckedLen, udpDestinationPort, udpWrite } from '../wire/udp.ts';
+import { UDP_HEADER_LEN, udpCheckedLen, udpDestinationPort, udpSourcePort, udpWrite } from '../wire/udp.ts';
 import { VXLAN_PORT } from '../wire/vxlan.ts';
 
 /** Where UDP is in an outer frame, and where VXLAN is: there are no options in what we send. */
@@ -25,7 +25,7 @@ export const OUTER_LEN = OUTER_L4_OFFSET + UDP_HEADER_LEN;
 /** The longest VXLAN packet that an outer IPv4 packet holds. */
 export const OUTER_PAYLOAD_MAX = 65_535 - IPV4_HEADER_LEN - UDP_HEADER_LEN;
 
-/** First of the 2^14 ports that RFC 7348 recommends for sources: a flow keeps one, and flows spread. */
+/** First of the 2^14 ports that RFC 7348 recommends for sources. */
 const SOURCE_PORT_FIRST = 49_152;
 const SOURCE_PORT_MASK = 0x3fff;
 const TTL = 64;
@@ -39,11 +39,12 @@ export interface OuterWire {
   readonly routerMacLow: number;
 }
 
-/**
- * Writes outer headers at `at`, in front of `payloadLen` bytes that begin with VXLAN's.
- *
- * @param hash of the inner flow: its outer source port comes from it.
- */
+/** A flow keeps one outer source port, and flows spread (RFC 7348 section 5). @param hash of the inner flow. */
+export function outerSourcePort(hash: number): number {
+  return SOURCE_PORT_FIRST | ((hash >>> 8) & SOURCE_PORT_MASK);
+}
+
+/** Writes outer headers at `at`, in front of `payloadLen` bytes that begin with VXLAN's. */
 export function writeOuter(
   view: DataView,
   at: number,
@@ -51,18 +52,18 @@ export function writeOuter(
   destination: number,
   payloadLen: number,
   tos: number,
-  hash: number,
+  sourcePort: number,
 ): void {
   const ipAt = at + ETHERNET_HEADER_LEN;
   const udpLen = UDP_HEADER_LEN + payloadLen;
   writeMacs(view, at, wire.routerMacHigh, wire.routerMacLow, wire.macHigh, wire.macLow);
   writeEtherType(view, at, EtherType.Ipv4);
   ipv4Write(view, ipAt, wire.address, destination, Protocol.Udp, tos, TTL, IPV4_HEADER_LEN + udpLen);
-  udpWrite(view, at + OUTER_L4_OFFSET, SOURCE_PORT_FIRST | ((hash >>> 8) & SOURCE_PORT_MASK), VXLAN_PORT, udpLen);
+  udpWrite(view, at + OUTER_L4_OFFSET, sourcePort, VXLAN_PORT, udpLen);
 }
 
 /**
- * Takes outer headers off: `pkt.at` is the VXLAN header afterwards, `pkt.outerSource` and `outerTos` are set. What is
+ * Takes outer headers off: `pkt.at` is the VXLAN header afterwards, the `pkt.outer…` fields are set. What is
  * no datagram for VXLAN's port keeps nothing (`pkt.len` 0), and what is not even IPv4 has no source (all zero): the
  * stages then drop it by name. Fragments are among it (RFC 7348 section 4.3 lets the receiver discard them).
  */
@@ -72,6 +73,8 @@ export function readOuter(pkt: Packet): void {
   const available = pkt.len - ETHERNET_HEADER_LEN;
   for (let i = 0; i < ADDRESS_WORDS; i++) pkt.outerSource[i] = 0;
   pkt.outerTos = 0;
+  pkt.outerAt = pkt.at;
+  pkt.outerLen = pkt.len;
   pkt.len = 0;
   if (available <= 0 || etherType(view, pkt.at) !== EtherType.Ipv4) return;
   const ipLen = ipv4CheckedLen(view, ipAt, available);
@@ -83,6 +86,7 @@ export function readOuter(pkt: Packet): void {
   if (ipv4Protocol(view, ipAt) !== Protocol.Udp || ipv4Fragmented(view, ipAt) !== 0) return;
   const udpLen = udpCheckedLen(view, udpAt, room);
   if (udpLen === 0 || udpDestinationPort(view, udpAt) !== VXLAN_PORT) return;
+  pkt.outerPort = udpSourcePort(view, udpAt);
   pkt.at = udpAt + UDP_HEADER_LEN;
   pkt.len = udpLen - UDP_HEADER_LEN;
 }

@@ -1,6 +1,8 @@
 /** Entry of a node's dataplane thread: builds the node's state around the loop, and applies what the control thread sends. */
 import { performance } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { Capture } from '../dataplane/capture.ts';
+import { CAPTURES_MAX, Captures } from '../dataplane/captures.ts';
 import { Counters } from '../dataplane/counters.ts';
 import { Dataplane } from '../dataplane/dataplane.ts';
 import { LinkedUnderlay } from '../dataplane/linked-underlay.ts';
@@ -25,7 +27,17 @@ import { VNET_TUNNEL_HEADER_LEN } from '../wire/virtio.ts';
 import { addressWords, icmpSources } from './compile-update.ts';
 import { snapshotConnections } from './connection-snapshot.ts';
 import { Loop } from './loop.ts';
-import type { CompiledUpdate, DataplaneThreadData, FromNode, NodeCounters, TapSpec, ToDataplane } from './protocol.ts';
+import { monotonicNs } from './monotonic.ts';
+import type {
+  CaptureOrder,
+  CompiledUpdate,
+  DataplaneThreadData,
+  FromDataplane,
+  FromNode,
+  NodeCounters,
+  TapSpec,
+  ToDataplane,
+} from './protocol.ts';
 import { randomWords } from './random-words.ts';
 
 /**
@@ -64,6 +76,17 @@ dataplane.underlay = underlay;
 let host: TapPort | undefined;
 const pods = new Map<number, TapPort>();
 
+const { underlayWire } = settings;
+const captures = new Captures(
+  dataplane,
+  {
+    address: addressWords(settings.underlayAddress)[ADDRESS_WORDS - 1]!,
+    routerMac: underlayWire === undefined ? undefined : parseMac(underlayWire.routerMac),
+  },
+  monotonicNs,
+);
+const captureById = new Map<number, Capture>();
+
 let clockAheadMs = 0;
 const clock = () => performance.now() + clockAheadMs;
 let links: LinkedUnderlay | undefined;
@@ -77,16 +100,29 @@ const loop = new Loop({
   port,
   clock,
   onMessage: (message) => handle(message as ToDataplane),
-  log: (message) => port.postMessage({ type: 'log', message }),
+  log: (message) => tell({ type: 'log', message }),
+  onGone: (index) => tell({ type: 'hop-gone', hop: way(Way.Pod, index) }),
 });
 loop.run();
 underlay.close();
 
 function handle(message: ToDataplane): void {
-  if (message.type === 'ask') {
-    reply({ type: 'answer', id: message.id, body: message.question === 'counters' ? counters() : connections() });
-    return;
+  switch (message.type) {
+    case 'ask':
+      reply({ type: 'answer', id: message.id, body: message.question === 'counters' ? counters() : connections() });
+      return;
+    case 'capture':
+      capture(message);
+      return;
+    case 'release':
+      release(message.id);
+      return;
+    case 'update':
+      update(message);
   }
+}
+
+function update(message: { readonly update: CompiledUpdate }): void {
   const { version } = message.update;
   try {
     apply(message.update);
@@ -98,6 +134,27 @@ function handle(message: ToDataplane): void {
 
 function reply(message: FromNode): void {
   port.postMessage(message);
+}
+
+function tell(message: FromDataplane): void {
+  port.postMessage(message);
+}
+
+function capture({ id, spec, ring, lastMs, live }: CaptureOrder): void {
+  const created = captures.create(spec, ring);
+  if (lastMs > 0) captures.recall(created, lastMs, clock());
+  const refused = live && !captures.start(created);
+  captureById.set(id, created);
+  const problem = refused ? `${CAPTURES_MAX} captures are running on this node` : undefined;
+  tell({ type: 'capturing', id, problem });
+  if (!live) release(id);
+}
+
+function release(id: number): void {
+  const capture = captureById.get(id);
+  captureById.delete(id);
+  if (capture !== undefined) captures.stop(capture);
+  tell({ type: 'released', id, losses: capture?.losses() ?? [] });
 }
 
 /**
@@ -136,6 +193,7 @@ function apply(update: CompiledUpdate): void {
     const removed = loop.removePod(index);
     if (removed !== undefined) close(removed.fd);
   }
+  captures.refresh();
   if (problems.length > 0) throw new Error(problems.join('; '));
 }
 
@@ -205,7 +263,7 @@ function negotiateOffloads(fd: number): void {
   if (accepted === POD_OFFLOADS || offloadsReported) return;
   offloadsReported = true;
   const missing = Object.entries(TunOffload).flatMap(([name, bit]) => (POD_OFFLOADS & ~accepted & bit ? [name] : []));
-  port.postMessage({ type: 'log', message: `this kernel's TAPs do not offload ${missing.join(', ')}` });
+  tell({ type: 'log', message: `this kernel's TAPs do not offload ${missing.join(', ')}` });
 }
 
 function counters(): NodeCounters {

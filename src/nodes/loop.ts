@@ -38,6 +38,8 @@ export interface LoopParts {
   readonly clock: () => number;
   /** Handles one message; returns nothing: it answers by itself. */
   readonly onMessage: (message: unknown) => void;
+  /** A pod's port has left the loop: its interface is gone. */
+  readonly onGone: (index: number) => void;
   /** Something a person should know. */
   readonly log: (message: string) => void;
 }
@@ -146,6 +148,7 @@ export class Loop {
     this.removePod(index);
     this.#parts.dataplane.pods[index] = undefined;
     this.#parts.log(`port ${index} (fd ${port.fd}) is gone: errno ${-result}`);
+    this.#parts.onGone(index);
   }
 
   #tick(nowMs: number): void {

@@ -3,11 +3,21 @@
  * there, and looks after the dataplane thread, which does nothing but packets.
  */
 import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { Counters } from '../dataplane/counters.ts';
 import { createEventfd, signalEventfd } from '../sys/eventfd.ts';
+import { CaptureStream } from './capture-stream.ts';
 import { compileUpdate } from './compile-update.ts';
-import type { DataplaneThreadData, FromNode, NodeSettings, NodeUpdate, ToDataplane, ToNode } from './protocol.ts';
+import type {
+  DataplaneThreadData,
+  FromDataplane,
+  FromNode,
+  NodeSettings,
+  NodeUpdate,
+  ToDataplane,
+  ToNode,
+} from './protocol.ts';
 
 let dataplane: DataplaneThread | undefined;
 
@@ -16,8 +26,12 @@ class DataplaneThread {
   readonly #worker: Worker;
   readonly #eventfd = createEventfd();
   readonly #stop = new SharedArrayBuffer(4);
+  readonly #name: string;
+  readonly #captures = new Map<number, CaptureStream>();
+  #nextCapture = 1;
 
   constructor(settings: NodeSettings) {
+    this.#name = settings.name;
     const workerData: DataplaneThreadData = {
       settings,
       seed: randomBytes(4).readInt32LE(),
@@ -26,10 +40,7 @@ class DataplaneThread {
       counters: new Counters().shared,
     };
     this.#worker = new Worker(new URL('./dataplane-thread.js', import.meta.url), { workerData });
-    this.#worker.on('message', (message: FromNode | { type: 'log'; message: string }) => {
-      if (message.type === 'log') process.stderr.write(`${settings.name}: ${message.message}\n`);
-      else process.send?.(message);
-    });
+    this.#worker.on('message', (message: FromNode | FromDataplane) => this.#receive(message));
     this.#worker.on('error', (error) => {
       process.stderr.write(`${settings.name}: the dataplane failed: ${error.stack ?? error.message}\n`);
       process.exit(1);
@@ -43,9 +54,35 @@ class DataplaneThread {
     signalEventfd(this.#eventfd);
   }
 
+  /** @param socket of whoever wants to see packets. @param request a `CaptureRequest` as JSON. */
+  capture(socket: Socket, request: string): void {
+    const id = this.#nextCapture++;
+    const over = () => this.#captures.delete(id);
+    this.#captures.set(id, new CaptureStream(id, request, socket, { send: (message) => this.send(message), over }));
+  }
+
   stop(): void {
     Atomics.store(new Int32Array(this.#stop), 0, 1);
     signalEventfd(this.#eventfd);
+  }
+
+  #receive(message: FromNode | FromDataplane): void {
+    switch (message.type) {
+      case 'log':
+        process.stderr.write(`${this.#name}: ${message.message}\n`);
+        return;
+      case 'capturing':
+        this.#captures.get(message.id)?.begun(message.problem);
+        return;
+      case 'released':
+        this.#captures.get(message.id)?.released(message.losses);
+        return;
+      case 'hop-gone':
+        for (const capture of this.#captures.values()) capture.hopGone(message.hop);
+        return;
+      default:
+        process.send?.(message);
+    }
   }
 }
 
@@ -58,9 +95,16 @@ function apply(update: NodeUpdate): void {
   }
 }
 
-process.on('message', (message: ToNode) => {
+/** The connection may have been closed while it was on its way. */
+function receiveConnection(request: string, socket: Socket | undefined): void {
+  if (dataplane === undefined) socket?.destroy();
+  else if (socket !== undefined) dataplane.capture(socket, request);
+}
+
+process.on('message', (message: ToNode, handle: unknown) => {
   if (message.type === 'start') dataplane = new DataplaneThread(message.settings);
   if (message.type === 'ask') dataplane?.send(message);
+  else if (message.type === 'capture') receiveConnection(message.request, handle as Socket | undefined);
   else apply(message.update);
 });
 process.on('disconnect', () => process.exit(0)); // the cluster process is gone

@@ -3,6 +3,7 @@
  * other, and everything that a node's two threads say to each other. Messages are structured clones, so typed arrays
  * travel as they are. Every change of configuration has a version, and is acknowledged when packets see it.
  */
+import type { CaptureSpec, Loss } from '../dataplane/capture.ts';
 import type { CounterSnapshot } from '../dataplane/counters.ts';
 import type { TunnelEndpoint } from '../encap/vxlan.ts';
 import type { LinkSettings } from '../links/link.ts';
@@ -88,7 +89,9 @@ export type Question = 'connections' | 'counters';
 export type ToNode =
   | { readonly type: 'start'; readonly settings: NodeSettings; readonly update: NodeUpdate }
   | { readonly type: 'update'; readonly update: NodeUpdate }
-  | { readonly type: 'ask'; readonly id: number; readonly question: Question };
+  | { readonly type: 'ask'; readonly id: number; readonly question: Question }
+  /** With the connection of whoever wants to see packets: `capture-stream.ts`. */
+  | { readonly type: 'capture'; readonly request: string };
 
 /** Node process to cluster process. */
 export type FromNode =
@@ -99,7 +102,37 @@ export type FromNode =
 /** Control thread to dataplane thread: the same, compiled. */
 export type ToDataplane =
   | { readonly type: 'update'; readonly update: CompiledUpdate }
-  | { readonly type: 'ask'; readonly id: number; readonly question: Question };
+  | { readonly type: 'ask'; readonly id: number; readonly question: Question }
+  | CaptureOrder
+  | { readonly type: 'release'; readonly id: number };
+
+/** Begin to tell of packets through a ring (`recording/ring.ts`). */
+export interface CaptureOrder {
+  readonly type: 'capture';
+  readonly id: number;
+  readonly spec: CaptureSpec;
+  readonly ring: SharedArrayBuffer;
+  /** First what the flight recorder knows of so many milliseconds. */
+  readonly lastMs: number;
+  /** And then what comes. */
+  readonly live: boolean;
+}
+
+/** Dataplane thread to control thread, besides what is for the cluster process. */
+export type FromDataplane =
+  | { readonly type: 'log'; readonly message: string }
+  | { readonly type: 'capturing'; readonly id: number; readonly problem: string | undefined }
+  | { readonly type: 'released'; readonly id: number; readonly losses: readonly Loss[] }
+  | { readonly type: 'hop-gone'; readonly hop: number };
+
+/** What a reader of a capture asks a node for, as JSON. */
+export interface CaptureRequest extends Omit<CaptureSpec, 'filter'> {
+  readonly filter: readonly number[] | null;
+  /** A power of two. */
+  readonly ringBytes: number;
+  readonly lastMs: number;
+  readonly live: boolean;
+}
 
 export interface CompiledUpdate {
   readonly version: number;

@@ -3,6 +3,7 @@
  * again and given everything it knew, and meanwhile its pods keep their namespaces, addresses and routes.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import type { Socket } from 'node:net';
 import type { FromNode, NodeSettings, NodeUpdate, Question, ToNode } from './protocol.ts';
 
 /** First restart comes at once; a node that keeps dying waits longer each time, up to this. */
@@ -93,6 +94,12 @@ export class NodeSupervisor {
       });
       this.#send({ type: 'ask', id, question });
     });
+  }
+
+  /** Hands a connection to the node, which tells there of its packets. @param request a `CaptureRequest` as JSON. */
+  capture(socket: Socket, request: string): void {
+    if (this.#child?.connected !== true) socket.destroy();
+    else this.#child.send({ type: 'capture', request } satisfies ToNode, socket, () => {});
   }
 
   stop(): void {

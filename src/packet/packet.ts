@@ -54,6 +54,11 @@ export class Packet {
   readonly outerSource = new Int32Array(ADDRESS_WORDS);
   /** TOS octet of the outer header: the one it came with, later the one to send with. */
   outerTos = 0;
+  /** UDP source port of the outer header that it came with. */
+  outerPort = 0;
+  /** The outer frame that it came in, where it is in the arena still; length 0 where only its fields are known. */
+  outerAt = 0;
+  outerLen = 0;
 
   // Set by `validate`.
   etherType = 0;

@@ -3,6 +3,7 @@
  * frame goes with it, so superframes and unfinished checksums pass as they do through a TAP.
  */
 import type { Port, Underlay } from '../dataplane/dataplane.ts';
+import { outerSourcePort } from '../encap/outer.ts';
 import { CONTINUE, Drop, type Outcome } from '../packet/outcome.ts';
 import { ChecksumState, type Packet } from '../packet/packet.ts';
 
@@ -118,6 +119,10 @@ export class MemoryUnderlay extends Outlet<MemoryDatagram> implements Underlay {
     const refused = this.admit(Drop.UnderlayBusy);
     if (refused === CONTINUE && this.keeps) this.sent.push({ ...stored(pkt), endpoint, outerTos: pkt.outerTos });
     return refused;
+  }
+
+  sourcePort(hash: number): number {
+    return outerSourcePort(hash);
   }
 }
 

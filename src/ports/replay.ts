@@ -90,7 +90,7 @@ export class Replay {
       this.tooLong++;
       return undefined;
     }
-    const snapped = record.originalLen > record.bytes.length;
+    const snapped = record.originalLen - fcsLen(record) > record.bytes.length;
     if (snapped) this.snapped++;
     this.frames++;
     return { bytes, dueMs: this.#due(record.timeNs), snapped };
@@ -133,11 +133,17 @@ function toEthernet(record: PacketRecord, macs: ReplayMacs): Uint8Array | undefi
   }
 }
 
-/** The frame check sequence is not part of a frame here. The packet's own flags win over what the interface says. */
-function withoutFcs({ bytes, originalLen, flags = 0, interface: from }: PacketRecord): Uint8Array {
-  const fcsLen = (flags >> FLAGS_FCS_SHIFT) & FLAGS_FCS_MASK || (from.fcsLen ?? 0);
-  const kept = Math.max(0, originalLen - fcsLen);
+/** The frame check sequence is not part of a frame here. */
+function withoutFcs(record: PacketRecord): Uint8Array {
+  const { bytes, originalLen } = record;
+  const kept = Math.max(0, originalLen - fcsLen(record));
   return bytes.length > kept ? bytes.subarray(0, kept) : bytes;
+}
+
+/** Bytes of it on the wire. The packet's own flags win over what the interface says; only Ethernet has one here. */
+function fcsLen({ flags = 0, interface: from }: PacketRecord): number {
+  if (from.linkType !== LinkType.Ethernet) return 0;
+  return (flags >> FLAGS_FCS_SHIFT) & FLAGS_FCS_MASK || (from.fcsLen ?? 0);
 }
 
 function ipEtherType(bytes: Uint8Array): number | undefined {

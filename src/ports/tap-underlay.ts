@@ -12,6 +12,7 @@ import {
   OUTER_LEN,
   OUTER_PAYLOAD_MAX,
   type OuterWire,
+  outerSourcePort,
   readOuter,
   writeOuter,
 } from '../encap/outer.ts';
@@ -57,6 +58,7 @@ export class TapUnderlay implements UnderlayPort {
   readonly #merger: Merger;
   readonly #rowSource = new Int32Array(ADDRESS_WORDS);
   #rowTos = 0;
+  #rowPort = 0;
   /** IPv4 address of each endpoint. */
   #addresses = new Int32Array(0);
 
@@ -96,11 +98,15 @@ export class TapUnderlay implements UnderlayPort {
     const destination = this.#addresses[endpoint]!;
     completeChecksum(pkt); // small ones are finished here, so that a capture on the underlay shows them right
     if (pkt.gsoSize !== 0 && pkt.len > OUTER_PAYLOAD_MAX) return this.#transmitCut(pkt, destination);
-    writeOuter(pkt.view, pkt.at - OUTER_LEN, this.#wire, destination, pkt.len, pkt.outerTos, pkt.hash);
+    writeOuter(pkt.view, pkt.at - OUTER_LEN, this.#wire, destination, pkt.len, pkt.outerTos, this.sourcePort(pkt.hash));
     pkt.at -= OUTER_LEN;
     pkt.len += OUTER_LEN;
     writeTunnelVirtioHeader(pkt, pkt.at - VNET_TUNNEL_HEADER_LEN, OUTER_L4_OFFSET);
     return this.#write(pkt.at, pkt.len, pkt.segments);
+  }
+
+  sourcePort(hash: number): number {
+    return outerSourcePort(hash);
   }
 
   close(): void {
@@ -113,7 +119,7 @@ export class TapUnderlay implements UnderlayPort {
     const at = cutter.outAt - OUTER_LEN;
     cutter.begin(pkt);
     while (cutter.next(1) > 0) {
-      writeOuter(pkt.view, at, this.#wire, destination, cutter.outLen, pkt.outerTos, pkt.hash);
+      writeOuter(pkt.view, at, this.#wire, destination, cutter.outLen, pkt.outerTos, this.sourcePort(pkt.hash));
       clearTunnelVirtioHeader(pkt.view, at - VNET_TUNNEL_HEADER_LEN);
       const outcome = this.#write(at, OUTER_LEN + cutter.outLen, 1);
       if (outcome !== CONTINUE) return outcome;
@@ -124,6 +130,7 @@ export class TapUnderlay implements UnderlayPort {
   #beginRow(pkt: Packet): number {
     this.#rowSource.set(pkt.outerSource);
     this.#rowTos = pkt.outerTos;
+    this.#rowPort = pkt.outerPort;
     this.#merger.begin(pkt.at, pkt.len, Math.max(1, pkt.gsoSize));
     return this.#nextOfRow(pkt);
   }
@@ -132,6 +139,8 @@ export class TapUnderlay implements UnderlayPort {
     this.#merger.next(pkt);
     pkt.outerSource.set(this.#rowSource);
     pkt.outerTos = this.#rowTos;
+    pkt.outerPort = this.#rowPort;
+    pkt.outerLen = 0; // one outer frame for all of the row
     return 1;
   }
 

@@ -48,6 +48,8 @@ const IP_RECVTOS = 13;
 const IP_PMTUDISC_PROBE = 3;
 const AF_INET = 2;
 const SOCKADDR_SLOT = 32;
+/** In struct sockaddr_in and sockaddr_in6 alike. */
+const SOCKADDR_PORT = 2;
 const CONTROL_BYTES = 128;
 /** Behind the message header that is sent: its one vector, then its control messages. */
 const SEND_VECTOR = MESSAGE_HEADER_LEN;
@@ -70,6 +72,7 @@ export class UdpUnderlay implements UnderlayPort {
   lastErrno = 0;
   readonly #arena: Arena;
   readonly #sendFds: readonly number[];
+  readonly #sendPorts: readonly number[];
   readonly #merger: Merger;
   readonly #cutter: Cutter;
   readonly #slotAt: number;
@@ -83,6 +86,7 @@ export class UdpUnderlay implements UnderlayPort {
   #addressesCapacity = 0;
   #addressLen = 16;
   #outerTos = 0;
+  #outerPort = 0;
   /** Segment size inside a datagram that is one superframe; else 0. */
   #innerStride = 0;
   readonly #outerSource = new Int32Array(4);
@@ -101,7 +105,9 @@ export class UdpUnderlay implements UnderlayPort {
     this.receiveFd = receiver.fd;
     setOption(receiver.fd, IPPROTO_IP, IP_RECVTOS, 1);
     this.#merge = options.offload && receiver.gro;
-    this.#sendFds = openPool(options, socket.sendBufferBytes);
+    const pool = openPool(options, socket.sendBufferBytes);
+    this.#sendFds = pool.map(({ fd }) => fd);
+    this.#sendPorts = pool.map(({ port }) => port);
     this.#segmentation = options.offload && supportsSegmentation(this.#sendFds[0]!);
     this.#prepareHeaders();
   }
@@ -130,6 +136,8 @@ export class UdpUnderlay implements UnderlayPort {
     if (!this.#merger.next(pkt, this.#merge)) this.#emptyDatagram(pkt);
     if (this.#innerStride > 0) pkt.gsoSize = this.#innerStride;
     pkt.outerTos = this.#outerTos;
+    pkt.outerPort = this.#outerPort;
+    pkt.outerLen = 0;
     for (let i = 0; i < 4; i++) pkt.outerSource[i] = this.#outerSource[i]!;
     return 1;
   }
@@ -137,7 +145,7 @@ export class UdpUnderlay implements UnderlayPort {
   transmit(pkt: Packet, endpoint: number): Outcome {
     const header = this.#sendHeaderAt;
     this.#writePointer(header + MessageHeader.name, this.#addressesAt + endpoint * SOCKADDR_SLOT);
-    const fd = this.#sendFds[(pkt.hash >>> 8) % POOL]!;
+    const fd = this.#sendFds[this.#sender(pkt.hash)]!;
     if (pkt.gsoSize === 0) {
       completeChecksum(pkt);
       return this.#send(pkt, fd, pkt.at, pkt.len, 1);
@@ -153,9 +161,18 @@ export class UdpUnderlay implements UnderlayPort {
     }
   }
 
+  sourcePort(hash: number): number {
+    return this.#sendPorts[this.#sender(hash)]!;
+  }
+
   close(): void {
     close(this.receiveFd);
     for (const fd of this.#sendFds) close(fd);
+  }
+
+  /** Which socket of the pool a flow leaves by. */
+  #sender(hash: number): number {
+    return (hash >>> 8) % POOL;
   }
 
   #emptyDatagram(pkt: Packet): void {
@@ -176,6 +193,7 @@ export class UdpUnderlay implements UnderlayPort {
     const ipv4 = view.getUint16(this.#peerAt, true) === AF_INET;
     if (ipv4) loadIpv4(view, this.#peerAt + 4, this.#outerSource, 0);
     else loadIpv6(view, this.#peerAt + 8, this.#outerSource, 0);
+    this.#outerPort = view.getUint16(this.#peerAt + SOCKADDR_PORT);
     const stride = this.#readControl();
     const at = this.#slotAt + HEADROOM;
     // From a kernel beside us a superframe comes whole, and the stride is that of the packets inside.
@@ -277,18 +295,18 @@ export class UdpUnderlay implements UnderlayPort {
 }
 
 /** Send-only sockets on free ports of the dynamic range; the underlay must not fragment (RFC 7348 section 4.3). */
-function openPool(options: UnderlayOptions, sendBufferBytes: number): number[] {
-  const fds: number[] = [];
+function openPool(options: UnderlayOptions, sendBufferBytes: number): { fd: number; port: number }[] {
+  const pool: { fd: number; port: number }[] = [];
   let attempts = 0;
-  while (fds.length < POOL) {
+  while (pool.length < POOL) {
     const port = POOL_PORT_FIRST + ((options.random() >>> 0) % POOL_PORTS);
     try {
       const { fd } = openUdp({ address: options.address, port, receiveBufferBytes: 0, sendBufferBytes, gro: false });
       setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
-      fds.push(fd);
+      pool.push({ fd, port });
     } catch (error) {
       if ((error as { code?: string }).code !== 'EADDRINUSE' || ++attempts > 100) throw error;
     }
   }
-  return fds;
+  return pool;
 }

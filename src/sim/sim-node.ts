@@ -3,11 +3,12 @@ import { LinkedUnderlay } from '../dataplane/linked-underlay.ts';
 import { REASSEMBLY_SLOTS } from '../dataplane/reassembly.ts';
 import { expire, receiveFromHost, receiveFromPod, receiveFromUnderlay } from '../dataplane/receive.ts';
 import { Merger } from '../encap/merge.ts';
+import { readOuter } from '../encap/outer.ts';
 import { addressWords, icmpSources } from '../nodes/compile-update.ts';
 import type { CompiledUpdate, NodeSettings } from '../nodes/protocol.ts';
 import { randomWords } from '../nodes/random-words.ts';
 import { Arena } from '../packet/arena.ts';
-import { FRAME_HEADROOM, Packet } from '../packet/packet.ts';
+import { ChecksumState, FRAME_HEADROOM, Packet } from '../packet/packet.ts';
 import { Way, way } from '../packet/way.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import { receiveBytes, SimPort } from './sim-port.ts';
@@ -89,7 +90,7 @@ export class SimNode {
   receiveRow(source: Int32Array, row: Row, nowMs: number): void {
     const pkt = this.#packet;
     const at = this.#slotAt + FRAME_HEADROOM;
-    const { bytes, stride, tos } = row;
+    const { bytes, stride, tos, port } = row;
     pkt.arena.bytes.set(bytes, at);
     this.#merger.begin(at, bytes.length, stride);
     do {
@@ -98,9 +99,23 @@ export class SimNode {
       pkt.gsoSize = 0;
       this.#merger.next(pkt, this.#offload);
       pkt.outerTos = tos;
+      pkt.outerPort = port;
+      pkt.outerLen = 0;
       pkt.outerSource.set(source);
       receiveFromUnderlay(this.dataplane, pkt, nowMs);
     } while (this.#merger.pending);
+  }
+
+  /** A frame on the node's underlay wire, with its outer headers. */
+  receiveOuter(frame: Uint8Array, nowMs: number): void {
+    const pkt = this.#packet;
+    pkt.at = this.#slotAt + FRAME_HEADROOM;
+    pkt.len = frame.length;
+    pkt.arena.bytes.set(frame, pkt.at);
+    pkt.checksum = ChecksumState.Unverified;
+    pkt.gsoSize = 0;
+    readOuter(pkt);
+    receiveFromUnderlay(this.dataplane, pkt, nowMs);
   }
 
   /** What a node does when it wakes: sends on what is due, and forgets what has timed out. */

@@ -1,5 +1,6 @@
 import type { Underlay } from '../dataplane/dataplane.ts';
 import { Cutter } from '../encap/cut.ts';
+import { outerSourcePort } from '../encap/outer.ts';
 import type { Arena } from '../packet/arena.ts';
 import { CONTINUE, type Outcome } from '../packet/outcome.ts';
 import type { Packet } from '../packet/packet.ts';
@@ -11,6 +12,8 @@ export interface Row {
   /** Bytes of each but the last. */
   readonly stride: number;
   readonly tos: number;
+  /** UDP source port of each. */
+  readonly port: number;
 }
 
 /** The underlay of `ports/udp-underlay.ts` without sockets: the same rows, handed to whoever plays the network. */
@@ -29,9 +32,10 @@ export class SimUnderlay implements Underlay {
 
   transmit(pkt: Packet, endpoint: number): Outcome {
     const tos = pkt.outerTos;
+    const port = this.sourcePort(pkt.hash);
     if (pkt.gsoSize === 0) {
       completeChecksum(pkt);
-      this.#send(endpoint, { bytes: this.#copy(pkt.at, pkt.len), stride: pkt.len, tos });
+      this.#send(endpoint, { bytes: this.#copy(pkt.at, pkt.len), stride: pkt.len, tos, port });
       return CONTINUE;
     }
     const cutter = this.#cutter;
@@ -39,9 +43,13 @@ export class SimUnderlay implements Underlay {
     const stride = cutter.segmentBytes;
     const most = this.#offload ? cutter.segmentsPerSend : 1;
     while (cutter.next(most) > 0) {
-      this.#send(endpoint, { bytes: this.#copy(cutter.outAt, cutter.outLen), stride, tos });
+      this.#send(endpoint, { bytes: this.#copy(cutter.outAt, cutter.outLen), stride, tos, port });
     }
     return CONTINUE;
+  }
+
+  sourcePort(hash: number): number {
+    return outerSourcePort(hash);
   }
 
   #copy(at: number, len: number): Uint8Array {

@@ -45,6 +45,8 @@ export interface SimulationOptions {
 
 export class Simulation {
   readonly nodes = new Map<string, SimNode>();
+  /** Is told after everything that has happened at a node. */
+  watcher: ((node: string) => void) | undefined;
   readonly #topology: Topology;
   readonly #options: SimulationOptions;
   readonly #events = new EventQueue();
@@ -64,12 +66,18 @@ export class Simulation {
   /** A kernel sends a frame to its node, now. */
   send(place: SimPlace, bytes: Uint8Array): void {
     const node = this.#node(place.node);
-    this.#happen(node, () => node.receive(place.port, bytes, this.#nowMs));
+    this.#happen(place.node, node, () => node.receive(place.port, bytes, this.#nowMs));
   }
 
   /** Somebody sends VXLAN packets to a node's underlay address, now. */
   sendRow(source: string, to: string, row: Row): void {
     this.#arrive(addressWords(source), to, row);
+  }
+
+  /** The same as a frame, with outer headers of any kind. At most 65,553 bytes. */
+  sendOuter(to: string, frame: Uint8Array): void {
+    const node = this.#node(to);
+    this.#happen(to, node, () => node.receiveOuter(frame, this.#nowMs));
   }
 
   /** One direction; undefined for none. Other links of the node begin anew. */
@@ -87,7 +95,10 @@ export class Simulation {
         this.#events.take()();
       }
       this.#nowMs = untilMs;
-      for (const node of this.nodes.values()) node.wake(untilMs);
+      for (const [name, node] of this.nodes) {
+        node.wake(untilMs);
+        this.watcher?.(name);
+      }
     } while (this.#events.nextMs <= untilMs); // what timed out may have been answered
   }
 
@@ -98,15 +109,16 @@ export class Simulation {
   }
 
   /** Plans what a node does now. */
-  #happen(node: SimNode, action: () => void): void {
+  #happen(name: string, node: SimNode, action: () => void): void {
     this.#events.plan(this.#nowMs, () => {
       action();
-      this.#planWake(node);
+      this.watcher?.(name);
+      this.#planWake(name, node);
     });
   }
 
   /** A node wakes when its links have something due; an earlier time than was planned replaces that. */
-  #planWake(node: SimNode): void {
+  #planWake(name: string, node: SimNode): void {
     const { nextDueMs } = node.links;
     if (nextDueMs >= (this.#wakesMs.get(node) ?? Infinity)) return;
     this.#wakesMs.set(node, nextDueMs);
@@ -114,13 +126,14 @@ export class Simulation {
       if (this.#wakesMs.get(node) !== nextDueMs) return;
       this.#wakesMs.delete(node);
       node.wake(this.#nowMs);
-      this.#planWake(node);
+      this.watcher?.(name);
+      this.#planWake(name, node);
     });
   }
 
   #arrive(source: Int32Array, to: string, row: Row): void {
     const node = this.#node(to);
-    this.#happen(node, () => node.receiveRow(source, row, this.#nowMs));
+    this.#happen(to, node, () => node.receiveRow(source, row, this.#nowMs));
   }
 
   #createNode(node: TopologyNode): SimNode {
@@ -142,7 +155,8 @@ export class Simulation {
       }),
       toPort: (port, bytes) => onPort({ timeMs: this.#nowMs, node: node.name, port, bytes }),
       toUnderlay: (endpoint, row) => {
-        const to = others[endpoint]!.name;
+        const external = topology.tunnelEndpoints[endpoint - others.length];
+        const to = (external ?? others[endpoint]!).name;
         onWire({ timeMs: this.#nowMs, from: node.name, to, row });
         this.#arrive(source, to, row);
       },

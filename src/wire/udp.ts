@@ -21,6 +21,10 @@ export function udpSetLength(view: DataView, at: number, length: number): void {
   view.setUint16(at + LENGTH, length);
 }
 
+export function udpSourcePort(view: DataView, at: number): number {
+  return view.getUint16(at + SOURCE_PORT);
+}
+
 export function udpDestinationPort(view: DataView, at: number): number {
   return view.getUint16(at + DESTINATION_PORT);
 }

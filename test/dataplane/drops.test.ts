@@ -127,7 +127,7 @@ describe('every drop reason', () => {
       const world = new World({ connectionsMax: 8 });
       expect(provoke(world)).toBe(`dropped: ${name}`);
       expect(world.dp.counters.snapshot().dropped).toEqual({ [name]: counts[name] ?? 1 });
-      expect(world.dp.recorder.last(1)[0]!.outcome).toBe(Drop[name as 'Invalid']);
+      expect(world.dp.flightRecorder.last(1)[0]!.outcome).toBe(Drop[name as 'Invalid']);
       world.balance();
     });
   }

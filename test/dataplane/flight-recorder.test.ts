@@ -1,5 +1,6 @@
 /** The last 4,096 packets, always: what they looked like when they came, and what became of them. */
 import { describe, expect, test } from 'vitest';
+import { Connections } from '../../src/conntrack/connections.ts';
 import { FlightRecorder, RECORD_BYTES, RECORDS } from '../../src/dataplane/flight-recorder.ts';
 import { Arena } from '../../src/packet/arena.ts';
 import { Consumed, Drop, Place } from '../../src/packet/outcome.ts';
@@ -12,7 +13,7 @@ import { encapsulated, nodes, places, World } from './world.ts';
 function recorder() {
   const arena = new Arena(2 << 20);
   const pkt = newPacket(arena);
-  const recorded = new FlightRecorder(arena);
+  const recorded = new FlightRecorder(arena, new Connections(16, 1));
   const record = (number: number, len = 60) => {
     writeBytes(pkt, new Uint8Array(len).fill(number & 255));
     pkt.ingress = number;
@@ -82,10 +83,11 @@ describe('a node records', () => {
     world.send('web', { destination: '8.8.8.8' });
     world.sendBytes('web', arp({ sourceMac: places.web.mac, sender: '10.244.1.2', target: '169.254.1.1' }));
     world.send('web', { destination: '10.244.2.7' });
-    const records = world.dp.recorder.last(4);
+    const records = world.dp.flightRecorder.last(4);
     expect(records[0]).toEqual({
       ...{ timeMs: 5000, len: frame.length, outcome: Place.Delivered, bytes: frame },
-      ...{ ingress: way(Way.Pod, 0), egress: way(Way.Pod, 1) },
+      ...{ ingress: way(Way.Pod, 0), egress: way(Way.Pod, 1), gsoSize: 0, outerPort: 0 },
+      connection: expect.any(Number),
     });
     expect(records[1]).toMatchObject({ timeMs: 6000, outcome: Drop.NoRoute, egress: 0 });
     expect(records[2]).toMatchObject({ outcome: Consumed.ArpAnswered, egress: 0 });
@@ -96,7 +98,7 @@ describe('a node records', () => {
     const world = new World();
     const bytes = encapsulated('n3', { flags: 2 });
     world.tunnelBytes(nodes.n3.underlay, bytes);
-    const [record] = world.dp.recorder.last(1);
+    const [record] = world.dp.flightRecorder.last(1);
     expect(record).toMatchObject({ ingress: way(Way.Tunnel, 1), egress: way(Way.Pod, 0), len: bytes.length });
     expect(record!.bytes).toEqual(bytes.slice(0, RECORD_BYTES));
   });

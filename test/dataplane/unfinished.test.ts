@@ -57,3 +57,18 @@ for (const family of [0, 1] as const) {
     });
   });
 }
+
+test('headers that fill the MTU leave no room for segments: nothing is taken over', () => {
+  const world = new World();
+  const destination = places.web.addresses[1];
+  const extensions = [{ type: 60, body: Array<number>(1998).fill(0) }];
+  const spec = {
+    source: nodes.n3.pod[1],
+    destination,
+    extensions,
+    payload: 100,
+    flags: 2,
+    checksum: 'partial',
+  } as const;
+  expect(unfinished(world, 'n3', spec)).toBe('dropped: BadL4Checksum');
+});

@@ -70,12 +70,18 @@ function taken<Sent extends MemoryFrame>(sent: Sent, innerAt = 0): Sent & Taken 
   return { ...sent, frame: parseFrame(sent.bytes.slice(innerAt)) };
 }
 
+/** An answer to ARP or Neighbour Discovery: what else begins in a node is an ICMP error. */
+function isLinkAnswer({ view, at }: Packet): boolean {
+  const type = view.getUint16(at + 12);
+  return type === 0x0806 || (type === 0x86dd && view.getUint8(at + 20) === 58 && view.getUint8(at + 54) === 136);
+}
+
 class WorldPort extends MemoryPort {
   /** ICMP errors that were to leave here: they begin in the node, so they have no way in. */
   errors = 0;
 
   override transmit(pkt: Packet): Outcome {
-    if (pkt.ingress === 0) this.errors++;
+    if (pkt.ingress === 0 && !isLinkAnswer(pkt)) this.errors++;
     return super.transmit(pkt);
   }
 

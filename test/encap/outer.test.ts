@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { OUTER_LEN, OUTER_PAYLOAD_MAX, type OuterWire, readOuter, writeOuter } from '../../src/encap/outer.ts';
+import { OUTER_LEN, OUTER_PAYLOAD_MAX, type OuterWire, outerSourcePort, readOuter, writeOuter } from '../../src/encap/outer.ts';
 import type { Packet } from '../../src/packet/packet.ts';
 import { formatAddress } from '../../src/wire/address.ts';
 import { newPacket } from '../support/frames.ts';
@@ -20,7 +20,7 @@ const at = pkt.at;
 
 /** An outer frame as we send it, with `payloadLen` bytes behind UDP. */
 function outerFrame(payloadLen: number, tos = 0, hash = 0): Packet {
-  writeOuter(pkt.view, at, wire, DESTINATION, payloadLen, tos, hash);
+  writeOuter(pkt.view, at, wire, DESTINATION, payloadLen, tos, outerSourcePort(hash));
   pkt.at = at;
   pkt.len = OUTER_LEN + payloadLen;
   return pkt;

@@ -33,7 +33,7 @@ export class SimWorld implements FlowWorld {
 
   async inject(from: string, to: string, datagram: Uint8Array): Promise<void> {
     const source = this.#topology.nodes.find(({ name }) => name === from)?.underlayAddress ?? from;
-    this.#sim.sendRow(source, to, { bytes: datagram, stride: Math.max(1, datagram.length), tos: 0 });
+    this.#sim.sendRow(source, to, { bytes: datagram, stride: Math.max(1, datagram.length), tos: 0, port: 0 });
   }
 
   async setLink(from: string, to: string, settings: LinkSettings): Promise<void> {

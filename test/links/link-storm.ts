@@ -31,6 +31,7 @@ const sink: Underlay = {
     sent++;
     return 0;
   },
+  sourcePort: () => 49_152,
 };
 const links = new LinkedUnderlay(arena, counters, sink, 1450);
 links.setLinks([{ delayMs: 30, jitterMs: 10, loss: 0.1, duplicate: 0.1, reorder: 0.1, seed: 7 }]);

@@ -116,7 +116,7 @@ describe('a simulated cluster', () => {
     const ends = { sourceMac: n1!.mac, destinationMac: n2!.mac, source: addresses[0]!, destination: addresses[1]! };
     const piece = { ...ends, protocol: 'udp', payload: 800, moreFragments: true, dontFragment: false } as const;
     const bytes = Uint8Array.of(8, 0, 0, 0, 0, 0, 1, 0, ...buildFrame(piece));
-    sim.sendRow(n1!.underlayAddress, 'n2', { bytes, stride: bytes.length, tos: 0 });
+    sim.sendRow(n1!.underlayAddress, 'n2', { bytes, stride: bytes.length, tos: 0, port: 0 });
     sim.advance(40_000);
     expect(lines.map((line) => line.split(' ')[1])).toEqual(['n2>n1']);
     expect(sim.nodes.get('n1')!.dataplane.counters.snapshot().received).toBe(1);

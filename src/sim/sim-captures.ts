@@ -1,0 +1,92 @@
+/** Captures of a simulated cluster: what every node tells of its packets, in the one order in which it happened. */
+import type { CaptureScene } from '../api/capture.ts';
+import { hostAddresses } from '../cluster/compile.ts';
+import type { Topology, TopologyNode } from '../cluster/topology.ts';
+import { Verdicts } from '../dataplane/capture.ts';
+import { Captures } from '../dataplane/captures.ts';
+import { addressWords } from '../nodes/compile-update.ts';
+import { Way, way } from '../packet/way.ts';
+import { createRing, RingReader } from '../recording/ring.ts';
+import { Sighting, SightingBytes, SightingKind } from '../recording/sighting.ts';
+import { ADDRESS_WORDS } from '../wire/address.ts';
+import { podsOf, type Simulation } from './simulation.ts';
+
+/** No event tells of more: one row of datagrams, in and out again, or the errors about all datagrams in pieces. */
+const RING_BYTES = 1 << 20;
+const WHOLE_FRAMES = 1 << 18;
+const NS_PER_MS = 1_000_000;
+
+interface Tapped {
+  readonly scene: CaptureScene;
+  readonly reader: RingReader;
+}
+
+/** Tells of every packet at every hop. Rings are emptied after every event, so nothing waits and nothing is lost. */
+export class SimCaptures {
+  /** Sightings that no ring had room for: anything but 0 is a bug. */
+  lost = 0;
+  readonly #sim: Simulation;
+  readonly #take: (sighting: Sighting, scene: CaptureScene) => void;
+  readonly #nodes = new Map<string, Tapped>();
+  readonly #sighting = new Sighting();
+  #lastNs = -1;
+
+  /** @param take the sighting is used again: copy what is to be kept. Its time is virtual: ns since the start. */
+  constructor(sim: Simulation, topology: Topology, take: (sighting: Sighting, scene: CaptureScene) => void) {
+    this.#sim = sim;
+    this.#take = take;
+    for (const node of topology.nodes) this.#nodes.set(node.name, this.#tap(topology, node));
+    sim.watcher = (name) => this.#drain(this.#nodes.get(name)!);
+  }
+
+  #tap(topology: Topology, node: TopologyNode): Tapped {
+    const scene = sceneOf(topology, node);
+    const { dataplane } = this.#sim.nodes.get(node.name)!;
+    const address = addressWords(node.underlayAddress)[ADDRESS_WORDS - 1]!;
+    const captures = new Captures(dataplane, { address, routerMac: undefined }, () => this.#clockNs());
+    const ring = createRing(RING_BYTES);
+    const hops = scene.hops.map((hop) => hop.way);
+    const spec = { snapLen: WHOLE_FRAMES, verdicts: Verdicts.All, noise: true, hops, filter: undefined };
+    captures.start(captures.create(spec, ring));
+    return { scene, reader: new RingReader(ring) };
+  }
+
+  /**
+   * The virtual time of the event; what happens at one time is a nanosecond apart, so that an order by time is the order
+   * in which it happened. (Exact for 104 days, 2^53 ns; the order that `take` is called in stays right.)
+   */
+  #clockNs(): number {
+    this.#lastNs = Math.max(this.#lastNs + 1, Math.round(this.#sim.nowMs * NS_PER_MS));
+    return this.#lastNs;
+  }
+
+  #drain({ scene, reader }: Tapped): void {
+    const sighting = this.#sighting;
+    for (let bytes = reader.take(RING_BYTES); bytes !== undefined; bytes = reader.take(RING_BYTES)) {
+      const source = new SightingBytes(bytes.buffer as ArrayBuffer);
+      for (let at = 0; at < bytes.length; ) {
+        at += sighting.read(source, at);
+        if (sighting.kind !== SightingKind.Packet) continue;
+        this.lost += sighting.lost;
+        this.#take(sighting, scene);
+      }
+    }
+  }
+}
+
+/** What `captureScene` says of a running node. */
+function sceneOf(topology: Topology, node: TopologyNode): CaptureScene {
+  const others = topology.nodes.filter((other) => other !== node);
+  const pods = podsOf(topology, node).map(({ namespace, name, addresses }, index) => {
+    return { way: way(Way.Pod, index), name: `pod/${namespace}/${name}`, addresses };
+  });
+  return {
+    node: node.name,
+    hops: [
+      ...pods,
+      { way: way(Way.Host, 0), name: `node/${node.name}:host`, addresses: hostAddresses(node) },
+      { way: way(Way.None, 0), name: `node/${node.name}:underlay`, addresses: [node.underlayAddress] },
+    ],
+    endpoints: [...others, ...topology.tunnelEndpoints].map(({ name }) => name),
+  };
+}
