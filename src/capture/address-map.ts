@@ -40,12 +40,12 @@ export class AddressMap {
   }
 
   /**
-   * Writes the addresses. Pre: `validate` has found IP sound.
+   * Writes the addresses; `pkt.protocol` is lost where nothing is known of the upper layer. Pre: `validate` has found IP
+   * sound.
    *
    * @param sound whether it has found nothing wrong at all.
    */
   apply(pkt: Packet, sound: boolean): void {
-    const { protocol } = pkt;
     // Of what has no upper-layer header here, in whole or in part, only the IP header changes.
     if (!holdsChecksum(pkt)) pkt.protocol = NO_PROTOCOL;
     if (pkt.protocol === NO_PROTOCOL) loadAddresses(pkt, pkt.l3At, pkt.key);
@@ -55,7 +55,6 @@ export class AddressMap {
     if (!(sound && pkt.fragment === 0 && isIcmpError(pkt) && this.#applyToError(pkt)) && changed) {
       rewriteFlow(pkt, this.#wanted, 0);
     }
-    pkt.protocol = protocol;
   }
 
   /** Of an error from the far end of the flow that it is about, the quote must change with it. */

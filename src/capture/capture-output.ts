@@ -1,11 +1,14 @@
-/** Where a capture goes: pcapng with everything, or classic pcap with packets alone. */
+/** Where a capture goes: pcapng with everything, classic pcap with packets alone, or lines on a terminal. */
 
 import { type CaptureFile, openCaptureFile } from './capture-file.ts';
 import type { Hop } from './hops.ts';
+import { packetLine } from './packet-line.ts';
 import { openPcapExport, type PcapExport } from './pcap-export.ts';
-import type { InterfaceStatistics, NamedAddress } from './pcapng-writer.ts';
+import type { InterfaceStatistics, NamedAddress, WrittenPacket } from './pcapng-writer.ts';
 import { PcapngWriter } from './pcapng-writer.ts';
 import type { PacketSink } from './sighting-writer.ts';
+
+const decoder = new TextDecoder();
 
 export interface CaptureOutput {
   readonly sink: PacketSink;
@@ -22,19 +25,20 @@ export interface CaptureOutput {
   close(statistics: readonly InterfaceStatistics[]): Promise<void>;
 }
 
-/** @param path as `openCaptureFile` takes it; classic when it ends in `.pcap`. */
+/** @param path as `openCaptureFile` takes it; classic when it ends in `.pcap`; undefined for lines on standard output. */
 export async function openCaptureOutput(
-  path: string,
+  path: string | undefined,
   hops: readonly Hop[],
   names: readonly NamedAddress[],
   signal?: AbortSignal,
 ): Promise<CaptureOutput> {
+  if (path === undefined) return new LinesOutput(hops);
   if (isClassic(path)) return new PcapOutput(await openPcapExport(path), hops);
   return new PcapngOutput(await openCaptureFile(path, signal), hops, names);
 }
 
-export function isClassic(path: string): boolean {
-  return path.toLowerCase().endsWith('.pcap');
+export function isClassic(path: string | undefined): boolean {
+  return path?.toLowerCase().endsWith('.pcap') === true;
 }
 
 class PcapngOutput implements CaptureOutput {
@@ -106,4 +110,46 @@ class PcapOutput implements CaptureOutput {
   close(): Promise<void> {
     return this.sink.close();
   }
+}
+
+/**
+ * A line for each packet, as tcpdump has it: the time of day, the interface, the direction, the packet, and behind it
+ * what became of it.
+ */
+class LinesOutput implements CaptureOutput {
+  readonly waiting = 0;
+  readonly lost = 0;
+  readonly sink: PacketSink;
+  readonly #hops: readonly Hop[];
+  readonly #width: number;
+
+  constructor(hops: readonly Hop[]) {
+    this.#hops = hops;
+    this.#width = Math.max(0, ...hops.map(({ name }) => name.length));
+    this.sink = { packet: (packet) => this.#print(packet) };
+  }
+
+  interfaceOf(hop: string): number | undefined {
+    const index = this.#hops.findIndex(({ name }) => name === hop);
+    return index < 0 ? undefined : index;
+  }
+
+  flush(): void {}
+  async settled(): Promise<void> {}
+  async close(): Promise<void> {}
+
+  #print({ interface: id, outgoing, bytes, at, len, originalLen, comment, timeHigh, timeLow }: WrittenPacket): void {
+    const hop = this.#hops[id]!.name.padEnd(this.#width);
+    const direction = outgoing ? 'Out' : 'In ';
+    const [, ...verdict] = decoder.decode(comment).split(' | '); // the first part is the hop again
+    const line = [packetLine(bytes, at, len, originalLen), ...verdict].join(' | ');
+    process.stdout.write(`${timeOfDay(timeHigh, timeLow)} ${hop} ${direction} ${line}\n`);
+  }
+}
+
+/** `10:00:00.000000`, local time. */
+function timeOfDay(timeHigh: number, timeLow: number): string {
+  const us = ((BigInt(timeHigh) << 32n) | BigInt(timeLow >>> 0)) / 1000n;
+  const date = new Date(Number(us / 1000n));
+  return `${date.toTimeString().slice(0, 8)}.${String(us % 1_000_000n).padStart(6, '0')}`;
 }

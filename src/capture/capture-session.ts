@@ -191,13 +191,20 @@ export class CaptureSession {
       if (!source.closed) continue;
       const complete = stream.over || !source.asked;
       stream.end();
-      this.#merge.drain(this.#take, this.#stopping);
+      this.#merge.drain(this.#take);
       if (stream.ready) continue; // younger than what others have told: it waits for them
       this.#forget(source);
       if (complete || this.#stopping) continue;
       this.#handlers.say(`node ${node} has gone${live ? '; the capture goes on when it is back' : ''}`);
       if (live) void this.#awaitReturn(node);
     }
+  }
+
+  #clusterAnswers(): Promise<boolean> {
+    return this.#client.get('/version').then(
+      () => true,
+      () => false,
+    );
   }
 
   #forget({ stream }: Source): void {
@@ -215,6 +222,10 @@ export class CaptureSession {
         break;
       } catch {
         this.#forget(source); // not yet
+        if (!(await this.#clusterAnswers()) && !this.#stopping) {
+          this.#handlers.say('the cluster has ended');
+          this.stop();
+        }
       }
     }
     this.#absent.delete(node);

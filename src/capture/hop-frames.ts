@@ -41,6 +41,7 @@ export class HopFrames {
   /** @param snapLen bytes of each frame at most. */
   begin(sighting: Sighting, snapLen: number): void {
     this.#snapLen = snapLen;
+    this.#segments = 0; // the one before may not have been asked for all
     const whole = sighting.captured === sighting.wireLen;
     if (sighting.gsoSize > 0 && sighting.innerOffset > 0 && (whole || sighting.kept !== KEPT_ALL)) {
       if (this.#beginCutting(sighting)) return;

@@ -19,7 +19,8 @@ export class SightingMerge {
 
   /** A stream that was cut off, or is over and empty. */
   remove(stream: SightingStream): void {
-    this.#streams.splice(this.#streams.indexOf(stream), 1);
+    const index = this.#streams.indexOf(stream);
+    if (index >= 0) this.#streams.splice(index, 1);
     this.#silent.delete(stream);
   }
 

@@ -2,15 +2,15 @@
 import { ApiClient } from '../api/client.ts';
 import type { NodeObject, ObjectList, PodObject } from '../api/objects.ts';
 import { DiskFull, ReaderGone } from '../capture/capture-file.ts';
-import { type CaptureOutput, isClassic, openCaptureOutput } from '../capture/capture-output.ts';
-import { CaptureSession } from '../capture/capture-session.ts';
+import { isClassic, openCaptureOutput } from '../capture/capture-output.ts';
+import { ClusterCapture } from '../capture/cluster-capture.ts';
 import { compileFilter } from '../capture/filter/compile-filter.ts';
+import { FilterError } from '../capture/filter/filter-error.ts';
 import { clusterHops, HopChoice } from '../capture/hops.ts';
 import type { NamedAddress } from '../capture/pcapng-writer.ts';
-import { type PacketSink, SightingWriter } from '../capture/sighting-writer.ts';
 import { Verdicts } from '../dataplane/capture.ts';
-import { monotonicNs } from '../nodes/monotonic.ts';
 import type { CaptureRequest } from '../nodes/protocol.ts';
+import { Refusal } from '../vessel/refusal.ts';
 import { parseAddress } from '../wire/address.ts';
 import { clusterName, clusterOption, readArguments, readCount, readTime, UsageError } from './arguments.ts';
 import { formatTable } from './table.ts';
@@ -55,8 +55,6 @@ const options = {
 } as const;
 
 const SNAP_LEN_MAX = 262_144;
-/** Bytes that may wait for the reader of a pipe. */
-const WAITING_MAX = 16 << 20;
 const BUFFER_KIB = 16_384;
 const BUFFER_KIB_MIN = 2048;
 const BUFFER_KIB_MAX = 262_144;
@@ -64,7 +62,7 @@ const BUFFER_KIB_MAX = 262_144;
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(argv, options, usage);
   const limits = readLimits(values);
-  const program = positionals.length === 0 ? null : [...(await compileFilter(positionals.join(' ')))];
+  const program = positionals.length === 0 ? null : await readFilter(positionals.join(' '));
   const client = new ApiClient(clusterName(values.name));
   const { items: nodes } = await client.get<ObjectList<NodeObject>>('/api/v1/nodes');
   const { items: pods } = await client.get<ObjectList<PodObject>>('/api/v1/pods');
@@ -77,7 +75,6 @@ export async function run(argv: readonly string[]): Promise<number> {
     all,
     (values.interface ?? []).flatMap((words) => words.split(',')),
   );
-  if (values.write === undefined) throw new UsageError('-w FILE is needed', usage);
   if (isClassic(values.write)) {
     process.stderr.write('podwire capture: a .pcap file has no room for interfaces and comments; .pcapng has\n');
   }
@@ -91,91 +88,11 @@ export async function run(argv: readonly string[]): Promise<number> {
     lastMs: limits.lastMs,
     live: limits.lastMs === 0,
   };
-  return await capture({ client, nodes, choice, output, request, limits });
-}
-
-interface Task {
-  readonly client: ApiClient;
-  readonly nodes: readonly NodeObject[];
-  readonly choice: HopChoice;
-  readonly output: CaptureOutput;
-  readonly request: Omit<CaptureRequest, 'hops'>;
-  readonly limits: Limits;
-}
-
-async function capture({ client, nodes, choice, output, request, limits }: Task): Promise<number> {
-  const counts = new Map<number, number>();
-  let captured = 0;
-  const sink: PacketSink = {
-    packet: (packet) => {
-      output.sink.packet(packet);
-      counts.set(packet.interface, (counts.get(packet.interface) ?? 0) + 1);
-      if (++captured === limits.packets) session.stop();
-    },
-  };
-  const writer = new SightingWriter({
-    sink,
-    snapLen: limits.snapLen,
-    epochNs: wallNs() - BigInt(monotonicNs()),
-    interfaces: (sighting, scene) => choice.namesOf(sighting, scene).flatMap((name) => output.interfaceOf(name) ?? []),
-    wanted: () => captured < limits.packets,
-  });
-  const session = new CaptureSession(client, {
-    request: (scene) => {
-      const hops = choice.waysOf(scene);
-      return hops.length === 0 ? undefined : { ...request, hops };
-    },
-    sighting: (sighting, scene) => writer.write(sighting, scene),
-    flush: () => {
-      output.flush();
-      if (output.waiting > 0) pace();
-    },
-    say,
-  });
-  /** The reader of the pipe is slow: beyond a bound the nodes keep what comes, and beyond theirs it is lost and counted. */
-  let pacing = false;
-  const pace = () => {
-    if (output.waiting > WAITING_MAX) session.setPaused(true);
-    if (pacing) return;
-    pacing = true;
-    output.settled().then(
-      () => {
-        pacing = false;
-        session.setPaused(false);
-      },
-      (error: Error) => session.fail(error),
-    );
-  };
-  let stops = 0;
-  const stop = () => {
-    session.setPaused(false);
-    session.stop();
-    if (++stops > 1) process.exit(130); // the reader of the pipe has stopped
-  };
-  process.on('SIGINT', stop).on('SIGTERM', stop);
-  const timer = limits.durationMs === undefined ? undefined : setTimeout(() => session.stop(), limits.durationMs);
-  let failure: unknown;
-  try {
-    await session.run(
-      nodes.map(({ metadata }) => metadata.name),
-      request.live,
-    );
-  } catch (error) {
-    failure = error;
-  }
-  clearTimeout(timer);
-  try {
-    const time = { timeHigh: 0, timeLow: 0 };
-    writer.setTime(time, monotonicNs());
-    const statistics = choice.hops.map(({ name }) => {
-      const id = output.interfaceOf(name)!;
-      return { ...time, interface: id, received: counts.get(id) ?? 0, dropped: session.losses.get(name) ?? 0 };
-    });
-    await output.close(statistics);
-  } catch (error) {
-    failure ??= error;
-  }
-  summarize(captured - output.lost, output.lost, session);
+  const capture = new ClusterCapture({ client, choice, output, request, packets: limits.packets, say });
+  endBySignals(capture);
+  if (limits.durationMs !== undefined) setTimeout(() => capture.stop(), limits.durationMs).unref();
+  const failure = await capture.run(nodes.map(({ metadata }) => metadata.name));
+  summarize(capture);
   return explain(failure);
 }
 
@@ -187,21 +104,26 @@ function explain(failure: unknown): number {
   return 1;
 }
 
-function summarize(captured: number, lost: number, session: CaptureSession): void {
+function summarize({ captured, unwritten, losses, late }: ClusterCapture): void {
   const lines = [`${captured} packet${captured === 1 ? '' : 's'} captured`];
-  for (const [hop, count] of session.losses) lines.push(`${count} lost at ${hop}: more than this capture could take`);
-  if (lost > 0) lines.push(`${lost} lost: the file could not be written as fast`);
-  if (session.late > 0) lines.push(`${session.late} out of order`);
+  for (const [hop, count] of losses) lines.push(`${count} lost at ${hop}: more than this capture could take`);
+  if (unwritten > 0) lines.push(`${unwritten} lost: the file could not be written as fast`);
+  if (late > 0) lines.push(`${late} out of order`);
   process.stderr.write(`${lines.join('\n')}\n`);
+}
+
+/** The first asks for an end in order; the second does not wait for a reader that takes nothing. */
+function endBySignals(capture: ClusterCapture): void {
+  let signals = 0;
+  const end = () => {
+    if (++signals > 1) process.exit(130);
+    capture.stop();
+  };
+  process.on('SIGINT', end).on('SIGTERM', end);
 }
 
 function say(message: string): void {
   process.stderr.write(`podwire capture: ${message}\n`);
-}
-
-/** Nanoseconds since 1970, to the microsecond. */
-function wallNs(): bigint {
-  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
 }
 
 /** Pods as `shop/web`, nodes by name, for those who read the file. */
@@ -221,6 +143,16 @@ function namesOf(nodes: readonly NodeObject[], pods: readonly PodObject[]): Name
       return status.podIPs.flatMap(({ ip }) => named(ip, `${metadata.namespace}/${metadata.name}`));
     }),
   ];
+}
+
+/** @throws Refusal that shows the place in the expression. */
+async function readFilter(text: string): Promise<number[]> {
+  try {
+    return [...(await compileFilter(text))];
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    throw new Refusal(`  ${text}\n  ${' '.repeat(error.column - 1)}^\nfilter: ${error.message}`);
+  }
 }
 
 interface Limits {

@@ -8,6 +8,7 @@ import { Verdicts } from '../dataplane/capture.ts';
 import { FlowNames } from '../events/flow-names.ts';
 import { flowRecord } from '../events/flow-record.ts';
 import { harmless } from '../events/flow-text.ts';
+import { LossTeller } from '../events/loss-teller.ts';
 import { RecentRecords } from '../events/recent-records.ts';
 import { monotonicNs } from '../nodes/monotonic.ts';
 import type { CaptureRequest } from '../nodes/protocol.ts';
@@ -23,8 +24,6 @@ const SNAP_LEN = 128;
 const RING_BYTES = 1 << 21;
 /** With -f, how long the past may take before it is shown without waiting for something new. */
 const PAST_MS = 500;
-/** Lost events are told at once, but no more often than this. */
-const TELL_LOSSES_MS = 1_000;
 
 export async function run(argv: readonly string[]): Promise<number> {
   const terminal = process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '';
@@ -66,8 +65,7 @@ class Observer {
   /** What is to be added to a sighting's time for nanoseconds since 1970. */
   readonly #epochNs = wallNs() - BigInt(monotonicNs());
   readonly #startNs = monotonicNs();
-  readonly #told = new Map<string, number>();
-  #toldMs = -Infinity;
+  readonly #losses = new LossTeller((line) => void process.stderr.write(line));
   #failed: Error | undefined;
 
   constructor(client: ApiClient, order: ObserveOrder, names: FlowNames, request: Omit<CaptureRequest, 'hops'>) {
@@ -83,7 +81,7 @@ class Observer {
       sighting: (...seen) => this.#take(...seen),
       flush: () => {
         this.#writer.flush();
-        this.#tellLosses(false);
+        this.#losses.tell(this.#session.losses, performance.now(), false);
       },
       say,
     });
@@ -105,8 +103,8 @@ class Observer {
       for (const record of this.#past.take()) this.#writer.write(record);
       this.#writer.end();
     }
-    this.#tellLosses(true);
-    const { late } = this.#session;
+    const { late, losses } = this.#session;
+    this.#losses.tell(losses, performance.now(), true);
     if (late > 0) say(`${late} events came late and are out of order`);
     return this.#end();
   }
@@ -132,18 +130,6 @@ class Observer {
 
   #writePast(): void {
     for (const record of this.#past.take()) this.#writer.write(record);
-  }
-
-  /** Silence would be taken for completeness. */
-  #tellLosses(now: boolean): void {
-    if (!now && performance.now() - this.#toldMs < TELL_LOSSES_MS) return;
-    for (const [hop, count] of this.#session.losses) {
-      const more = count - (this.#told.get(hop) ?? 0);
-      if (more === 0) continue;
-      process.stderr.write(`EVENTS LOST: ${more} at ${harmless(hop)}\n`);
-      this.#told.set(hop, count);
-      this.#toldMs = performance.now();
-    }
   }
 
   /** A reader that has read enough is no failure. */

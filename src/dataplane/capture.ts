@@ -106,7 +106,7 @@ export class Capture {
       this.#open = -1;
       const connection = connectionWordOf(this.#dp.connections, pkt);
       if (this.#interests(outcome, connection)) this.#describe(at, pkt, outcome, connection);
-      else this.#ring.giveBack(at);
+      else this.#giveBack(at);
     }
     this.#ring.publish();
   }
@@ -125,11 +125,11 @@ export class Capture {
   /**
    * A packet is about to leave for a hop. Returns what `left` is to be given.
    *
-   * @param inStory between `begin` and `end`. @param own it is the packet of that story, which tells of its own end.
+   * @param inStory between `begin` and `end`. @param own its end is the story's, which tells of it.
    */
   leaving(pkt: Packet, frame: HopFrame, hop: number, number: number, inStory: boolean, own: boolean): number {
     if (!inStory) this.#ring.begin();
-    if (this.#verdicts === Verdicts.Events || (own && this.#verdicts === Verdicts.Dropped)) return -1;
+    if (own && this.#open >= 0 && this.#onlyDropsLeave) return -1;
     if (!this.#wants(frame, hop)) return -1;
     const keys = isTranslated(this.#dp, pkt) ? SightingBit.Keys : 0;
     const originated = pkt.ingress === 0 ? SightingBit.Originated : 0;
@@ -140,9 +140,8 @@ export class Capture {
   /** It has left, or could not. */
   left(at: number, pkt: Packet, outcome: Outcome, inStory: boolean): void {
     if (at >= 0) {
-      const unwanted =
-        (this.#verdicts === Verdicts.Dropped && outcome >= 0) || (this.#verdicts === Verdicts.Forwarded && outcome < 0);
-      if (unwanted) this.#ring.giveBack(at);
+      const unwanted = outcome < 0 ? this.#verdicts === Verdicts.Forwarded : this.#onlyDropsLeave;
+      if (unwanted) this.#giveBack(at);
       else this.#describe(at, pkt, outcome, connectionWordOf(this.#dp.connections, pkt));
     }
     if (!inStory) this.#ring.publish();
@@ -151,6 +150,19 @@ export class Capture {
   /** What was lost and is not told of in the ring, as nothing came after it. */
   losses(): Loss[] {
     return Array.from(this.#lost, (count, slot) => ({ hop: hopOf(slot), count })).filter(({ count }) => count > 0);
+  }
+
+  /** What a packet's life tells is told where it comes in; where it leaves, only that it could not. */
+  get #onlyDropsLeave(): boolean {
+    return this.#verdicts === Verdicts.Dropped || this.#verdicts === Verdicts.Events;
+  }
+
+  /** The sighting is not told, nor are the lost ones that it was to tell of: the next one does. */
+  #giveBack(at: number): void {
+    const { words } = this.#ring.space;
+    const word = at >> 2;
+    this.#lost[slotOf(words[word + Word.Hop]!)]! += words[word + Word.Lost]!;
+    this.#ring.giveBack(at);
   }
 
   #wants(frame: HopFrame, hop: number): boolean {

@@ -28,6 +28,8 @@ export class Captures implements Recorder {
   #story: Packet | undefined;
   /** Packets that came in or began here. */
   #number = 0;
+  /** Wire packets of the story's packet that have met a link. */
+  #pieces = 0;
 
   /** @param clockNs monotonic; one clock for all nodes. */
   constructor(dp: Dataplane, scene: UnderlayScene, clockNs: () => number) {
@@ -60,8 +62,9 @@ export class Captures implements Recorder {
     const pkt = dp.scratch;
     const frame = this.#frame;
     const { flightRecorder } = dp;
-    let number = flightRecorder.recorded - RECORDS;
-    for (const record of flightRecorder.last(RECORDS)) {
+    const records = flightRecorder.last(RECORDS);
+    let number = this.#number - records.length; // none that a packet from now on will have
+    for (const record of records) {
       number++;
       if (record.timeMs < nowMs - lastMs) continue;
       const hop = this.#recallFrame(record, pkt, frame);
@@ -92,6 +95,7 @@ export class Captures implements Recorder {
   begin(pkt: Packet, nowMs: number): void {
     this.#dp.flightRecorder.begin(pkt, nowMs);
     this.#story = pkt;
+    this.#pieces = 0;
     this.#number++;
     const frame = this.#frame;
     let hop = pkt.ingress;
@@ -109,11 +113,11 @@ export class Captures implements Recorder {
   /** Around the sending of a packet: before … */
   leavingByPort(pkt: Packet, hop: number): void {
     this.#frame.set(pkt, 0, 0);
-    this.#leave(pkt, hop);
+    this.#leave(pkt, hop, this.#endsStory(pkt));
   }
 
   leavingByUnderlay(pkt: Packet, endpoint: number): void {
-    this.#leave(pkt, this.#outer.sent(pkt, endpoint, this.#frame));
+    this.#leave(pkt, this.#outer.sent(pkt, endpoint, this.#frame), this.#endsStory(pkt));
   }
 
   /** … and after. */
@@ -122,9 +126,10 @@ export class Captures implements Recorder {
     for (let i = 0; i < this.#list.length; i++) this.#list[i]!.left(this.#leaving[i]!, pkt, outcome, inStory);
   }
 
-  /** A wire packet, which may be a piece of the superframe that `pkt` is. */
+  /** A wire packet, which may be a piece of the superframe that `pkt` is: the last one's end is the superframe's. */
   metLink(pkt: Packet, endpoint: number, at: number, len: number, outcome: Outcome): void {
-    this.#leave(pkt, this.#outer.sentPiece(pkt, endpoint, at, len, this.#frame));
+    const last = this.#endsStory(pkt) && ++this.#pieces === pkt.segments;
+    this.#leave(pkt, this.#outer.sentPiece(pkt, endpoint, at, len, this.#frame), last);
     this.left(pkt, outcome);
   }
 
@@ -138,7 +143,9 @@ export class Captures implements Recorder {
     pkt.ingress = ingress;
     pkt.egress = egress;
     pkt.gsoSize = gsoSize;
-    pkt.checksum = ChecksumState.Complete; // most of what it covers is not here
+    pkt.checksum = record.partial < 0 ? ChecksumState.Complete : ChecksumState.Partial;
+    pkt.partialStart = record.partial >> 16;
+    pkt.partialOffset = record.partial & 0xffff;
     pkt.connection = UNTRACKED;
     const kind = wayKind(ingress);
     let hop = ingress;
@@ -157,9 +164,13 @@ export class Captures implements Recorder {
     return hop;
   }
 
-  #leave(pkt: Packet, hop: number): void {
+  /** Is its end the story's? An answer is written where the question was, and has an end of its own. */
+  #endsStory(pkt: Packet): boolean {
+    return this.#story === pkt && pkt.ingress !== 0;
+  }
+
+  #leave(pkt: Packet, hop: number, own: boolean): void {
     const inStory = this.#story !== undefined;
-    const own = this.#story === pkt;
     if (!inStory) this.#number++;
     for (let i = 0; i < this.#list.length; i++) {
       this.#leaving[i] = this.#list[i]!.leaving(pkt, this.#frame, hop, this.#number, inStory, own);

@@ -4,7 +4,7 @@
  */
 import type { Connections } from '../conntrack/connections.ts';
 import type { Arena } from '../packet/arena.ts';
-import { type Packet, UNTRACKED } from '../packet/packet.ts';
+import { ChecksumState, type Packet, UNTRACKED } from '../packet/packet.ts';
 import { connectionWordOf } from './connection-word.ts';
 import type { Recorder } from './dataplane.ts';
 
@@ -24,6 +24,7 @@ export class FlightRecorder implements Recorder {
   readonly #connection = new Int32Array(RECORDS);
   readonly #gsoSize = new Uint16Array(RECORDS);
   readonly #outerPort = new Uint16Array(RECORDS);
+  readonly #partial = new Int32Array(RECORDS);
   readonly #connections: Connections;
   #next = 0;
 
@@ -43,6 +44,8 @@ export class FlightRecorder implements Recorder {
     this.#egress[slot] = 0;
     this.#gsoSize[slot] = pkt.gsoSize;
     this.#outerPort[slot] = pkt.outerPort;
+    const partial = pkt.checksum === ChecksumState.Partial;
+    this.#partial[slot] = partial ? (pkt.partialStart << 16) | pkt.partialOffset : -1;
     pkt.connection = UNTRACKED; // a frame may be dropped before any stage has said so
   }
 
@@ -76,6 +79,7 @@ export class FlightRecorder implements Recorder {
         connection: this.#connection[slot]!,
         gsoSize: this.#gsoSize[slot]!,
         outerPort: this.#outerPort[slot]!,
+        partial: this.#partial[slot]!,
         bytes: this.#arena.bytes.slice(at, at + Math.min(this.#len[slot]!, RECORD_BYTES)),
       };
     });
@@ -96,5 +100,7 @@ export interface FlightRecord {
   readonly gsoSize: number;
   /** UDP source port of the tunnel packet that it came in. */
   readonly outerPort: number;
+  /** Of a partial checksum: where its region begins << 16 | where in it the field is; else negative. */
+  readonly partial: number;
   readonly bytes: Uint8Array;
 }

@@ -76,10 +76,9 @@ function matches(tests: readonly FlowTest[], record: FlowRecord): boolean {
 /** The tests of each flag. */
 function groups(flags: readonly FilterFlag[]): FlowTest[][] {
   const namespaces = flags.filter(({ name }) => name === 'namespace').map(({ value }) => value);
-  const pods = flags.filter(({ name }) => name.endsWith('pod'));
   const byName = new Map<string, FlowTest[]>();
   for (const flag of flags) {
-    if (flag.name === 'namespace' && (pods.length > 0 || flag.value === ANY_NAMESPACE)) continue; // it completes pods
+    if (flag.name === 'namespace' && namespaces.includes(ANY_NAMESPACE)) continue; // it only completes pods
     byName.set(flag.name, [...(byName.get(flag.name) ?? []), readFlag(flag, namespaces)]);
   }
   return [...byName.values()];

@@ -216,12 +216,8 @@ const comingFrom: Readonly<Record<number, ObservationPoint>> = {
   [Way.Tunnel]: 'FROM_OVERLAY',
 };
 
-function pointOf(sighting: Sighting): ObservationPoint {
-  const { hop, outcome, egress } = sighting;
-  const consumed = outcomeReason(outcome) !== undefined;
-  const out = sighting.is(SightingBit.Outgoing) ? hop : egress;
-  const to = consumed ? undefined : towards[wayKind(out)];
-  return to ?? comingFrom[wayKind(hop)] ?? 'FROM_NETWORK';
+function pointOf({ hop, egress }: Sighting): ObservationPoint {
+  return towards[wayKind(egress)] ?? comingFrom[wayKind(hop)] ?? 'FROM_NETWORK';
 }
 
 function explanation(sighting: Sighting): Pick<FlowRecord, 'reason' | 'stage' | 'means' | 'look'> {

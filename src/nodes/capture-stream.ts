@@ -44,6 +44,7 @@ export class CaptureStream {
     this.#id = id;
     this.#socket = socket;
     this.#host = host;
+    socket.allowHalfOpen = true; // or the end of the reader's side would end ours, with the rest unsaid
     socket.resume(); // the reader says nothing but that it has enough
     socket.on('end', () => this.#stop());
     socket.on('error', () => socket.destroy()); // the reader is gone

@@ -158,7 +158,7 @@ export class Simulation {
         const external = topology.tunnelEndpoints[endpoint - others.length];
         const to = (external ?? others[endpoint]!).name;
         onWire({ timeMs: this.#nowMs, from: node.name, to, row });
-        this.#arrive(source, to, row);
+        if (external === undefined) this.#arrive(source, to, row);
       },
     });
   }

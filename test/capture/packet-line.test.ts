@@ -223,6 +223,7 @@ describe('what cannot be read', () => {
     ['a total length beyond the frame', 16, [0, 145], / len 100 \[bad ip\]$/],
     ['a TCP header of 16 bytes', 46, [0x40], / \[bad tcp\]$/],
     ['a TCP header beyond the packet', 16, [0, 43], / len 0 \[bad tcp\]$/],
+    ['a packet that ends within TCP', 16, [0, 30], /^10\.1\.0\.2:40000 > 10\.1\.1\.5:8080 tcp \[bad tcp\]$/],
   ] as const) {
     test(name, () => {
       const frame = tcp.slice();
@@ -244,6 +245,26 @@ describe('what cannot be read', () => {
       const payload = Uint8Array.of(3, 0, 0, 8, 0, 0, 0, 0, 0, 3, 0, length, 0, 0, 0, 0);
       expect(lineOf({ protocol: 'sctp', payload })).toBe(`${ends} sctp SACK [bad sctp]`);
     }
+  });
+
+  test('many SCTP chunks', () => {
+    const payload = (count: number) => Uint8Array.from({ length: 4 * count }, (_, i) => (i % 4 === 3 ? 4 : 0));
+    const line8 = lineOf({ protocol: 'sctp', payload: payload(8) });
+    expect(line8).toMatch(/ sctp (DATA, ){7}DATA$/);
+    expect(lineOf({ protocol: 'sctp', payload: payload(9) })).toBe(`${line8}, ...`);
+  });
+
+  test('a length beyond the memory', () => {
+    expect(packetLine(tcp, 0, 99_999, tcp.length)).toBe(line(tcp));
+    expect(packetLine(tcp, tcp.length + 1, 10, 10)).toBe('frame [bad frame]');
+  });
+
+  test('an error about an error about an error is not followed', () => {
+    const error = (payload: Uint8Array): FrameSpec => ({ protocol: 'icmp', icmpType: 3, payload });
+    const frame = buildFrame(error(quoted(error(quoted({})))));
+    const outer = summarizeFrame(frame, 0, frame.length, frame.length).ip?.transport;
+    const inner = outer?.kind === 'icmp' ? outer.quote?.transport : undefined;
+    expect(inner).toMatchObject({ kind: 'icmp', type: 3, quote: undefined });
   });
 
   test('IPv6 extension headers without an end', () => {

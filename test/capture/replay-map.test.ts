@@ -1,5 +1,7 @@
 /** `podwire replay --map`: conversations of other addresses between pods; and what offloading leaves in captures. */
 import { describe, expect, test } from 'vitest';
+import { addressText } from '../oracle/slow-address.ts';
+import { slowChecksum } from '../oracle/slow-checksum.ts';
 import { slowFragments } from '../oracle/slow-fragments.ts';
 import { buildFrame, joined } from '../support/frames.ts';
 import { parseFrame } from '../support/read-frame.ts';
@@ -86,6 +88,39 @@ describe('a conversation of other addresses', () => {
     expect(quoted).toMatchObject({ source: first, destination: second, checksum: 'right' });
   });
 
+  test('leaves the quote alone where somebody else than its receiver sends the error', async () => {
+    const quote = buildFrame({ source: '192.168.1.10', destination: '192.168.1.30', protocol: 'udp' }).subarray(14);
+    const ends = { source: '192.168.1.20', destination: '192.168.1.10' };
+    const error = { ...ends, protocol: 'icmp', icmpType: 3, icmpCode: 1, payload: quote } as const;
+    const map = { '192.168.1.10': PATH[0]!, '192.168.1.20': PATH[3]!, '192.168.1.30': 'node/n2:host' };
+    const { rows } = await replayedFrames([error], { at: 'auto', map });
+    const frame = parseFrame(rows[0]!.bytes);
+    expect(frame).toMatchObject({ source: b.v4, destination: a.v4, checksum: 'right' });
+    expect(frame.payload).toEqual(quote);
+  });
+
+  test('touches no upper layer that is cut short', async () => {
+    const ipv4 = buildFrame({ source: '192.168.1.10', destination: b.v4 });
+    ipv4.set([0, 24, 0, 0], 16); // four bytes of TCP, and a frame that is longer
+    ipv4.set([0, 0], 24);
+    const sum = slowChecksum(ipv4.subarray(14, 34));
+    ipv4.set([sum >> 8, sum & 255], 24);
+    const fragment = [{ type: 44, body: [0, 1, 0, 0, 0, 7] }];
+    const ipv6 = buildFrame({ source: '2001:db8::10', destination: b.v6, extensions: fragment });
+    ipv6[19] = 16; // eight bytes of TCP behind the fragment header
+    const map = { '192.168.1.10': PATH[0]!, '2001:db8::10': PATH[0]! };
+    const { rows } = await replayed([record(ipv4), record(ipv6)], { map });
+    expect(rows.map(({ comment }) => /DROPPED at [^|]*/.exec(comment)![0])).toEqual([
+      'DROPPED at validate: BadL4Header ',
+      'DROPPED at validate: BadFragment ',
+    ]);
+    const [first, second] = rows.map(({ bytes }) => bytes);
+    expect([first!.subarray(26, 30), first!.subarray(30)]).toEqual([Uint8Array.of(10, 244, 0, 2), ipv4.subarray(30)]);
+    expect(slowChecksum(first!.subarray(14, 34))).toBe(0);
+    expect(addressText(second!.slice(22, 38))).toBe(a.v6);
+    expect(second!.subarray(38)).toEqual(ipv6.subarray(38));
+  });
+
   test('goes together from fragments', async () => {
     for (const [client, server] of [
       ['192.168.1.10', '192.168.1.20'],
@@ -130,9 +165,12 @@ describe('what offloading leaves in captures', () => {
 
   test('a TCP packet above the MTU with such a checksum is a superframe', async () => {
     const payload = 5000;
-    const result = await replayedFrames([{ ...FROM_A, flags: ACK, payload, checksum: 'partial' }]);
-    expect(counts(result)).toMatchObject({ forwarded: 1 });
-    const { rows } = result;
+    const result = await replayedFrames([
+      { ...FROM_A, flags: ACK, payload, checksum: 'partial' },
+      { ...FROM_A, flags: ACK, sequence: 1001 + payload },
+    ]);
+    expect(counts(result)).toMatchObject({ forwarded: 2 });
+    const rows = result.rows.filter(({ id }) => id === 1);
     const onWire = rows.filter(({ hop }) => hop === 'node/n1:underlay').map(({ bytes }) => bytes.length);
     expect(onWire).toEqual([1514, 1514, 1514, 50 + 54 + payload - 3 * 1410]);
     expect(

@@ -35,13 +35,7 @@ export interface Setting {
   readonly seed?: number;
 }
 
-function settingsOf({
-  topology = twoPods,
-  at = 'pod/default/a',
-  map = {},
-  keepMacs = false,
-  seed = 1,
-}: Setting) {
+function settingsOf({ topology = twoPods, at = 'pod/default/a', map = {}, keepMacs = false, seed = 1 }: Setting) {
   const { places, underlays } = replayHops(topology);
   const pairs = Object.entries(map).map(([address, hop]): ReplayPair => {
     const place = findHop(places, hop);

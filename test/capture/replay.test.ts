@@ -154,11 +154,31 @@ describe('times', () => {
     ]);
   });
 
-  test('of thousands of years end the clock, not the replay', async () => {
-    const week = 7n * 86_400n * 10n ** 9n;
-    const frames = Array.from({ length: 5000 }, (_, i) => record(frame, { timeNs: BigInt(i) * week }));
-    expect(counts(await replayed(frames))).toMatchObject({ read: 5000, forwarded: 5000 });
+  test('of any length end what waits for an answer', async () => {
+    const days = [0, 30_000, 90_000, 200_000];
+    const both = [
+      frame,
+      buildFrame({ source: b.v4, destination: a.v4, protocol: 'udp', sourcePort: 8080, destinationPort: 40_000 }),
+    ];
+    const packets = days.map((day, i) => record(both[i % 2]!, { timeNs: BigInt(day) * 86_400n * 10n ** 9n }));
+    const { rows } = await replayed(packets, { at: 'auto', map: { [a.v4]: 'pod/default/a', [b.v4]: 'pod/default/b' } });
+    expect(rows.map(({ comment }) => /conntrack .*/.exec(comment)![0])).toEqual(
+      rows.map(() => 'conntrack NEW, original'),
+    );
   });
+
+  test('that are too many end the clock, not the replay', async () => {
+    const week = 7n * 86_400n * 10n ** 9n;
+    const frames = Array.from({ length: 13_000 }, (_, i) => record(frame, { timeNs: BigInt(i) * week }));
+    expect(counts(await replayed(frames))).toMatchObject({ read: 13_000, forwarded: 13_000 });
+  });
+});
+
+test('a frame that is no frame stays as it is', async () => {
+  const bytes = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13);
+  const result = await replayed([record(bytes)]);
+  expect(lines(result)).toEqual(['1 pod/default/a: n1: from pod/default/a | DROPPED at validate: FrameTooShort']);
+  expect(result.rows[0]!.bytes).toEqual(bytes);
 });
 
 describe('what cannot be replayed is written with the reason', () => {

@@ -214,7 +214,6 @@ test.skipIf(missing('linux'))('standard input and output, as a user has them', (
   const words = ['--import', 'tsx', main, 'replay', '-', '--at', 'pod/default/a', '-w', '-'];
   const env = { ...process.env, PODWIRE_HOME: home };
   const bytes = execFileSync(process.execPath, words, { input: whole, stdio: 'pipe', env });
-  vi.restoreAllMocks();
   writeFileSync(OUT, bytes);
   return run([IN, '--at', 'pod/default/a', '-w', inFolder('file.pcapng')]).then(() => {
     expect(readFileSync(inFolder('file.pcapng'))).toEqual(readFileSync(OUT));

@@ -86,7 +86,7 @@ describe('a node records', () => {
     const records = world.dp.flightRecorder.last(4);
     expect(records[0]).toEqual({
       ...{ timeMs: 5000, len: frame.length, outcome: Place.Delivered, bytes: frame },
-      ...{ ingress: way(Way.Pod, 0), egress: way(Way.Pod, 1), gsoSize: 0, outerPort: 0 },
+      ...{ ingress: way(Way.Pod, 0), egress: way(Way.Pod, 1), gsoSize: 0, outerPort: 0, partial: -1 },
       connection: expect.any(Number),
     });
     expect(records[1]).toMatchObject({ timeMs: 6000, outcome: Drop.NoRoute, egress: 0 });

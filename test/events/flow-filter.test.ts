@@ -44,6 +44,7 @@ describe('what passes', () => {
     ['--pod web', []],
     ['--pod web -n shop', [1, 40_000, 2, 5, 6]],
     ['--pod web -A', [1, 40_000, 2, 5, 6]],
+    ['--pod shop/web -A', [1, 40_000, 2, 5, 6]],
     ['--from-pod shop/web', [1, 2, 5]],
     ['--to-pod shop/web', [40_000, 6]],
     ['--to-pod data/', [1, 3, 5]],

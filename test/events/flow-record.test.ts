@@ -1,10 +1,11 @@
 /** Flow records of packets that a real dataplane has forwarded and dropped, told by a real capture. */
 import { describe, expect, test } from 'vitest';
 import { Verdicts } from '../../src/dataplane/capture.ts';
+import { FlowNames } from '../../src/events/flow-names.ts';
 import { Drop, dropReasons } from '../../src/packet/outcome.ts';
 import { nodes } from '../dataplane/world.ts';
 import { buildFrame } from '../support/frames.ts';
-import { FlowWorld } from './flow-world.ts';
+import { FlowWorld, nodeObject, podObject } from './flow-world.ts';
 
 const web = { namespace: 'shop', pod_name: 'web', labels: ['k8s:app=web', 'k8s:io.kubernetes.pod.namespace=shop'] };
 const api = { namespace: 'shop', pod_name: 'api', labels: ['k8s:io.kubernetes.pod.namespace=shop'] };
@@ -33,6 +34,13 @@ describe('forwarded', () => {
       interface: { name: 'pod/shop/web' },
       Summary: 'TCP Flags: SYN',
     });
+  });
+
+  test('times have nine digits', () => {
+    const world = new FlowWorld();
+    world.timeNs = 2_000_001;
+    world.send('web');
+    expect(world.record().time).toBe('2026-11-20T10:00:00.002000001Z');
   });
 
   test('its answer comes through the tunnel: a reply of an egress flow', () => {
@@ -121,6 +129,12 @@ describe('forwarded', () => {
     expect(fromHost).toMatchObject({ traffic_direction: 'EGRESS', trace_observation_point: 'TO_ENDPOINT' });
     expect(toHost).toMatchObject({ destination: { labels: ['reserved:host'] }, destination_names: ['n1'] });
     expect(toHost).toMatchObject({ trace_observation_point: 'TO_HOST' });
+    const shared = { ...podObject('agent', 'kube-system', ['172.18.0.3']) };
+    const names = new FlowNames(
+      [nodeObject('n2', '172.18.0.3')],
+      [{ ...shared, spec: { ...shared.spec, hostNetwork: true } }],
+    );
+    expect(names.nodeName('172.18.0.3')).toBe('n2');
     expect(world.names.endpoint('172.18.0.3', 'n1')).toEqual({ labels: ['reserved:remote-node'] });
     expect(world.names.endpoint('8.8.8.8', 'n1')).toEqual({ labels: ['reserved:world'] });
   });

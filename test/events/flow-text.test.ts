@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type FlowFormat, FlowWriter } from '../../src/cli/observe-output.ts';
 import type { FlowRecord } from '../../src/events/flow-record.ts';
 import { compactLine, harmless, harmlessJson, type TextOptions } from '../../src/events/flow-text.ts';
+import { LossTeller } from '../../src/events/loss-teller.ts';
 import { RecentRecords } from '../../src/events/recent-records.ts';
 import { Drop, dropReasons } from '../../src/packet/outcome.ts';
 import { nodes } from '../dataplane/world.ts';
@@ -167,4 +168,35 @@ describe('the first or the last of many', () => {
       expect(recent.take()).toEqual([]);
     });
   }
+
+  test('whenever somebody asks', () => {
+    for (let length = 1000; length < 1020; length++) {
+      const recent = new RecentRecords(3, 'last');
+      for (const record of numbered.slice(0, length)) recent.add(record);
+      expect(recent.take()).toEqual(numbered.slice(length - 3, length));
+    }
+  });
+});
+
+test('lost events are told once each, not too often, and never forgotten', () => {
+  const lines: string[] = [];
+  const teller = new LossTeller((line) => lines.push(line));
+  const losses = new Map<string, number>();
+  teller.tell(losses, 0, false);
+  expect(lines).toEqual([]);
+  losses.set('pod/shop/web', 12);
+  teller.tell(losses, 10, false);
+  losses.set('pod/shop/web', 15).set('node/n1:host\u0007', 1);
+  teller.tell(losses, 1009, false);
+  expect(lines).toEqual(['EVENTS LOST: 12 at pod/shop/web\n']);
+  teller.tell(losses, 1010, false);
+  expect(lines.slice(1)).toEqual([
+    'EVENTS LOST: 3 at pod/shop/web\n',
+    `EVENTS LOST: 1 at node/n1:host${String.raw`\u0007`}\n`,
+  ]);
+  losses.set('pod/shop/web', 16);
+  teller.tell(losses, 1011, true);
+  expect(lines.slice(3)).toEqual(['EVENTS LOST: 1 at pod/shop/web\n']);
+  teller.tell(losses, 9999, true);
+  expect(lines.length).toBe(4);
 });

@@ -11,14 +11,14 @@ import { Sighting, SightingBytes, SightingKind } from '../../src/recording/sight
 import { nodes, places, World, words } from '../dataplane/world.ts';
 
 /** 2026-11-20T10:00:00.000000001Z is 1 ns on the clock of the world. */
-export const EPOCH_NS = BigInt(Date.UTC(2026, 10, 20, 10)) * 1_000_000n;
+const EPOCH_NS = BigInt(Date.UTC(2026, 10, 20, 10)) * 1_000_000n;
 const PODS = [way(Way.Pod, 0), way(Way.Pod, 1)] as const;
 const HOST = way(Way.Host, 0);
 const UNDERLAY = way(Way.None, 0);
 
 const metadata = { creationTimestamp: '', resourceVersion: '1' };
 
-function nodeObject(name: string, address: string): NodeObject {
+export function nodeObject(name: string, address: string): NodeObject {
   const status = { addresses: [{ type: 'InternalIP', address }], conditions: [] };
   return {
     apiVersion: 'v1',
@@ -44,7 +44,7 @@ export function podObject(
   };
 }
 
-export const scene: CaptureScene = {
+const scene: CaptureScene = {
   node: 'n1',
   hops: [
     { way: PODS[0], name: 'pod/shop/web', addresses: places.web.addresses },
@@ -56,7 +56,7 @@ export const scene: CaptureScene = {
 };
 
 /** Pod db is on node n2. */
-export function worldNames(): FlowNames {
+function worldNames(): FlowNames {
   const names = new FlowNames(
     [nodeObject('n1', '172.18.0.2'), nodeObject('n2', '172.18.0.3'), nodeObject('n3', '172.18.0.4')],
     [

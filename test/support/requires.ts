@@ -28,6 +28,11 @@ const probes = {
     return major! > 6 || (major === 6 && minor! >= 17);
   },
   built: () => existsSync(new URL('../../dist/cli/main.js', import.meta.url)),
+  /** The distribution's: its Python, which need not be the first in PATH. */
+  scapy: () => {
+    execFileSync('/usr/bin/python3', ['-c', 'import scapy'], { stdio: 'ignore' });
+    return true;
+  },
   testdata: () => existsSync(process.env['PODWIRE_TESTDATA'] ?? '/nonexistent'),
 } as const;
 

@@ -19,6 +19,8 @@ function timeless({ flow, node_name }: FlowEvent) {
   return { ...rest, node_name };
 }
 
+/** More events than wait for a reader anywhere. */
+const FLOOD = 100_000;
 const STAMP = String.raw`^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\.\d{3}: `;
 
 describeUnless(lacks, 'observe', () => {
@@ -42,6 +44,15 @@ describeUnless(lacks, 'observe', () => {
   async function spoofedPing(): Promise<void> {
     const { stdout } = await cluster.exec('a', ['ping', '-c', '1', '-W', '1', '-I', FOREIGN, addresses.b.v4]);
     expect(stdout).toContain('100% packet loss');
+  }
+
+  /** UDP from an address that is not the pod's: each datagram is a drop, and so an event. */
+  async function flood(count: number): Promise<void> {
+    const script = `const socket = require('dgram').createSocket('udp4');
+      let left = ${count};
+      const send = () => left-- > 0 ? socket.send('x', 9, '${addresses.b.v4}', send) : socket.close();
+      socket.bind(0, '${FOREIGN}', send);`;
+    expect((await cluster.exec('a', [process.execPath, '-e', script])).code).toBe(0);
   }
 
   /** Nothing is heard before nodes have been asked: sends until something is. */
@@ -165,6 +176,34 @@ describeUnless(lacks, 'observe', () => {
       }, 20_000);
       expect(await running.result).toMatchObject({ code: 0, stderr: '' });
     });
+  });
+
+  test('what a slow reader misses is counted: every drop is told or said to be lost', async () => {
+    const dropped = async () => (await cluster.counters('n1')).dropped['SpoofedSource']!;
+    const before = await dropped();
+    const running = follow('--verdict', 'DROPPED', '--protocol', 'udp');
+    await hears(running, /UDP/, () => flood(1));
+    kill(running.child.pid!, 'SIGSTOP');
+    await flood(FLOOD);
+    kill(running.child.pid!, 'SIGCONT');
+    const total = (await dropped()) - before;
+    await until(async () => {
+      await flood(1);
+      return /EVENTS LOST: \d+ at pod\/default\/a\n/.test(running.stderr);
+    }, 20_000);
+    const after = (await dropped()) - before;
+    kill(running.child.pid!, 'SIGINT');
+    const { stdout, stderr, code } = await running.result;
+    const lost = [...stderr.matchAll(/EVENTS LOST: (\d+) at pod\/default\/a\n/g)].reduce(
+      (sum, [, n]) => sum + Number(n),
+      0,
+    );
+    expect([code, stderr.replaceAll(/EVENTS LOST: .*\n/g, '')]).toEqual([0, '']);
+    expect(total).toBeGreaterThan(FLOOD / 2);
+    // Of the first few nobody was told: `hears` began before nodes had been asked.
+    const told = stdout.split('\n').length - 1 + lost;
+    expect(told).toBeLessThanOrEqual(after);
+    expect(told).toBeGreaterThan(after - 100);
   });
 
   describe('a refusal says why', () => {

