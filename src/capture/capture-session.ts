@@ -8,6 +8,7 @@ import { CAPTURE_PROTOCOL, CAPTURE_REQUEST_HEADER, type CaptureScene } from '../
 import type { ApiClient } from '../api/client.ts';
 import type { CaptureRequest } from '../nodes/protocol.ts';
 import { type Sighting, SightingKind } from '../recording/sighting.ts';
+import { Refusal } from '../vessel/refusal.ts';
 import { SightingMerge } from './merge-sightings.ts';
 import { SightingStream } from './sighting-stream.ts';
 import { hopName } from './verdict-words.ts';
@@ -181,6 +182,12 @@ export class CaptureSession {
       this.losses.set(name, (this.losses.get(name) ?? 0) + lost);
     }
     if (kind === SightingKind.Packet) this.#handlers.sighting(sighting, scene!);
+    if (kind === SightingKind.Refused) {
+      const reason = Buffer.from(sighting.bytes.subarray(sighting.at, sighting.at + sighting.captured)).toString(
+        'utf8',
+      );
+      this.fail(new Refusal(`node ${scene!.node}: ${reason}`));
+    }
     if (kind === SightingKind.Gone) this.#handlers.say(`${hopName(scene!, hop)} is gone: its interface was removed`);
   };
 

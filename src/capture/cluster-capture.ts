@@ -1,6 +1,6 @@
 /** A capture of a running cluster into one output, from its beginning to its last byte. */
 import type { ApiClient } from '../api/client.ts';
-import { monotonicNs } from '../nodes/monotonic.ts';
+import { epochNs, monotonicNs } from '../nodes/monotonic.ts';
 import type { CaptureRequest } from '../nodes/protocol.ts';
 import type { CaptureOutput } from './capture-output.ts';
 import { CaptureSession } from './capture-session.ts';
@@ -42,7 +42,7 @@ export class ClusterCapture {
         },
       },
       snapLen: request.snapLen,
-      epochNs: wallNs() - BigInt(monotonicNs()),
+      epochNs: epochNs(),
       interfaces: (sighting, scene) =>
         choice.namesOf(sighting, scene).flatMap((name) => output.interfaceOf(name) ?? []),
       wanted: () => this.#written < packets,
@@ -128,9 +128,4 @@ export class ClusterCapture {
       return [{ ...time, interface: id, received: this.#counts.get(id) ?? 0, dropped: this.losses.get(name) ?? 0 }];
     });
   }
-}
-
-/** Nanoseconds since 1970, to the microsecond. */
-function wallNs(): bigint {
-  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
 }

@@ -81,6 +81,7 @@ export class ReplayCapture {
     this.#interfaces = new Map([...places, ...underlays].map((hop) => [hop.name, output.addInterface(hop)]));
     const description = 'packets of the input that could not be replayed';
     this.#unfedInterface = output.addInterface({ name: 'input', description });
+    output.addNames(namesOf(topology));
     this.#writer = new SightingWriter({
       sink: { packet: (packet) => this.#write(packet) },
       snapLen: PACKET_BYTES_MAX,

@@ -10,7 +10,7 @@ import { flowRecord } from '../events/flow-record.ts';
 import { harmless } from '../events/flow-text.ts';
 import { LossTeller } from '../events/loss-teller.ts';
 import { RecentRecords } from '../events/recent-records.ts';
-import { monotonicNs } from '../nodes/monotonic.ts';
+import { epochNs, monotonicNs } from '../nodes/monotonic.ts';
 import type { CaptureRequest } from '../nodes/protocol.ts';
 import { clusterName, UsageError } from './arguments.ts';
 import { type ObserveOrder, observeUsage, readObserve } from './observe-arguments.ts';
@@ -63,7 +63,7 @@ class Observer {
   readonly #writer: FlowWriter;
   readonly #past: RecentRecords;
   /** What is to be added to a sighting's time for nanoseconds since 1970. */
-  readonly #epochNs = wallNs() - BigInt(monotonicNs());
+  readonly #epochNs = epochNs();
   readonly #startNs = monotonicNs();
   readonly #losses = new LossTeller((line) => void process.stderr.write(line));
   #failed: Error | undefined;
@@ -142,9 +142,4 @@ class Observer {
 
 function say(message: string): void {
   process.stderr.write(`podwire observe: ${harmless(message)}\n`);
-}
-
-/** Nanoseconds since 1970, to the microsecond. */
-function wallNs(): bigint {
-  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
 }

@@ -50,7 +50,7 @@ export class Cutter {
   }
 
   /**
-   * The packet's headers serve as scratch afterwards; its payload stays as it is.
+   * The packet's headers serve as scratch afterwards, but for TCP's flags; its payload stays as it is.
    *
    * @param kept payload bytes that are there of each segment, one segment's behind the other's, in place of all; the
    * segments are as short, what their headers say is not, and their checksums are zero.
@@ -104,7 +104,7 @@ export class Cutter {
     this.#ipSum = this.#arena.sum(l3At, ipv4HeaderLen(view, l3At));
   }
 
-  /** Leaves the L4 header's changing fields zero in the packet and keeps the sum of the rest. */
+  /** Leaves the L4 header's changing fields zero in the packet, but for TCP's flags, and keeps the sum of the rest. */
   #prepareL4(pkt: Packet): void {
     const { view, l4At } = pkt;
     if (pkt.protocol === Protocol.Tcp) {
@@ -118,6 +118,7 @@ export class Cutter {
       view.setUint16(l4At + UDP_CHECKSUM, 0);
     }
     this.#l4Sum = foldSum(this.#arena.sum(l4At, pkt.payloadAt - l4At) + pseudoSum(pkt, 0));
+    if (pkt.protocol === Protocol.Tcp) tcpSetFlags(view, l4At, this.#flags); // who records the packet asks for them yet
   }
 
   #writeWhole(pkt: Packet, to: number, len: number): number {

@@ -114,8 +114,9 @@ export class CaptureStream {
 
   #refuse(problem: string): void {
     this.#ended = true;
-    this.#socket.destroy();
-    process.stderr.write(`capture refused: ${problem}\n`);
+    this.#write(noteSighting(SightingKind.Refused, monotonicNs(), 0, 0, Buffer.from(problem)));
+    this.#write(noteSighting(SightingKind.End, monotonicNs()));
+    this.#socket.end();
   }
 
   #write(bytes: Uint8Array): void {

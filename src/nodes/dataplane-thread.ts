@@ -144,7 +144,7 @@ function capture({ id, spec, ring, lastMs, live }: CaptureOrder): void {
   const created = captures.create(spec, ring);
   if (lastMs > 0) captures.recall(created, lastMs, clock());
   const refused = live && !captures.start(created);
-  captureById.set(id, created);
+  if (!refused) captureById.set(id, created);
   const problem = refused ? `${CAPTURES_MAX} captures are running on this node` : undefined;
   tell({ type: 'capturing', id, problem });
   if (!live) release(id);

@@ -8,3 +8,9 @@ const startNs = Number(process.hrtime.bigint()) - performance.now() * NS_PER_MS;
 export function monotonicNs(): number {
   return Math.round(startNs + performance.now() * NS_PER_MS);
 }
+
+/** To be added to `monotonicNs` for nanoseconds since 1970. Ask once: the clock of the calendar may be set meanwhile. */
+export function epochNs(): bigint {
+  const wallUs = Math.round((performance.timeOrigin + performance.now()) * 1000);
+  return BigInt(wallUs) * 1000n - BigInt(monotonicNs());
+}

@@ -29,6 +29,8 @@ export const SightingKind = {
   Quiet: 4,
   /** The last one. */
   End: 5,
+  /** The node does not do what it was asked for; the bytes say why. */
+  Refused: 6,
 } as const;
 
 export const SightingBit = {
@@ -210,10 +212,13 @@ export class SightingBytes {
   }
 }
 
-/** A sighting without a packet. @param lost for `SightingKind.Lost`. */
-export function noteSighting(kind: number, timeNs: number, hop = 0, lost = 0): Uint8Array {
-  const { bytes, words, doubles } = new SightingBytes(new ArrayBuffer(HEADER_BYTES));
-  words[Word.Length] = HEADER_BYTES;
+/** A sighting without a packet. @param lost for `SightingKind.Lost`. @param said what it says instead. */
+export function noteSighting(kind: number, timeNs: number, hop = 0, lost = 0, said = new Uint8Array(0)): Uint8Array {
+  const length = (HEADER_BYTES + said.length + 7) & ~7;
+  const { bytes, words, doubles } = new SightingBytes(new ArrayBuffer(length));
+  words[Word.Length] = length;
+  words[Word.Captured] = said.length;
+  bytes.set(said, HEADER_BYTES);
   words[Word.Kind] = kind;
   doubles[Word.Time >> 1] = timeNs;
   words[Word.Hop] = hop;

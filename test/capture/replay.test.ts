@@ -4,6 +4,7 @@ import { buildFrame, type FrameSpec, joined } from '../support/frames.ts';
 import { withRandom } from '../support/random.ts';
 import { parseFrame } from '../support/read-frame.ts';
 import { clusterManifest } from '../system/worlds.ts';
+import { readBytes } from './build.ts';
 import {
   a,
   b,
@@ -179,6 +180,12 @@ test('a frame that is no frame stays as it is', async () => {
   const result = await replayed([record(bytes)]);
   expect(lines(result)).toEqual(['1 pod/default/a: n1: from pod/default/a | DROPPED at validate: FrameTooShort']);
   expect(result.rows[0]!.bytes).toEqual(bytes);
+});
+
+test('the file names pods and nodes', async () => {
+  const { records } = await readBytes((await replayed([])).bytes);
+  const names = records.flatMap((one) => (one.kind === 'names' ? one.entries.flatMap((entry) => entry.names) : []));
+  expect(names).toEqual(['n1', 'n2', ...['default/a', 'default/a', 'default/b', 'default/b']]);
 });
 
 describe('what cannot be replayed is written with the reason', () => {

@@ -130,6 +130,13 @@ describe('a packet becomes a frame', () => {
     expect(replay.next(record({ originalLen: frame4.length + 1 }))!.snapped).toBe(true);
     expect(replay).toMatchObject({ frames: 2, snapped: 1 });
   });
+
+  test('but not when nothing but its FCS was', () => {
+    const snapped = (spec: Spec) => new Replay({ macs, speed: 1 }).next(record(spec))!.snapped;
+    expect(snapped({ fcsLen: 4, originalLen: frame4.length + 4 })).toBe(false);
+    expect(snapped({ fcsLen: 4, originalLen: frame4.length + 5 })).toBe(true);
+    expect(snapped({ linkType: 101, bytes: ipv4, fcsLen: 4, originalLen: ipv4.length + 4 })).toBe(true);
+  });
 });
 
 describe('time', () => {

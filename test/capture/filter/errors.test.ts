@@ -126,7 +126,7 @@ describe('hostile expressions', () => {
     ['10,000 comparisons of lengths', `${'len > 1 or '.repeat(10_000)}arp`],
   ];
   for (const [name, text] of list) {
-    test(`${name}: an error in less than ${QUICK_MS} ms`, async () => {
+    test(`${name}: an error, and soon`, async () => {
       await errorOf('warm up');
       const error = await errorOf(text);
       expect(error.message.length).toBeLessThan(300);
