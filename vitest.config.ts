@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** `fast`: pure code, seconds, anywhere. `system`: real processes, real sockets, real programs; needs a build. */
 export default defineConfig({
   test: {
+    maxWorkers: '100%',
     projects: [
       {
         test: {

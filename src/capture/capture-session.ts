@@ -29,6 +29,8 @@ export interface SessionHandlers {
   readonly sighting: (sighting: Sighting, scene: CaptureScene) => void;
   /** After a row of them: a moment to write what has been gathered. Throwing ends the session. */
   readonly flush: () => void;
+  /** Every node has begun to tell. */
+  readonly begun: () => void;
   /** Something a person should know. */
   readonly say: (message: string) => void;
 }
@@ -41,6 +43,7 @@ interface Source {
   /** It was asked for something. */
   asked: boolean;
   heardMs: number;
+  heard: boolean;
   silent: boolean;
   closed: boolean;
 }
@@ -55,6 +58,8 @@ export class CaptureSession {
   /** Nodes that have gone and are expected back. */
   readonly #absent = new Set<string>();
   #stopping = false;
+  #paused = false;
+  #begun = false;
   #lookedMs = performance.now();
   #failure: Error | undefined;
 
@@ -82,6 +87,7 @@ export class CaptureSession {
 
   /** While what was handed on is being written: nodes keep what comes meanwhile. */
   setPaused(paused: boolean): void {
+    this.#paused = paused;
     for (const { socket } of this.#sources.values()) {
       if (paused) socket?.pause();
       else socket?.resume();
@@ -112,7 +118,7 @@ export class CaptureSession {
       this.#removeClosed(live);
       if (this.#stopping ? this.#sources.size === 0 : this.#sources.size + this.#absent.size === 0) return;
       const now = performance.now();
-      if (this.#stopping) deadlineMs = Math.min(deadlineMs, now + FINISH_MS);
+      if (this.#stopping) deadlineMs = this.#paused ? Infinity : Math.min(deadlineMs, now + FINISH_MS);
       if (now > deadlineMs) {
         const nodes = [...this.#sources.values()].map(({ node }) => node).join(', ');
         this.#handlers.say(`no answer from ${nodes}: the end of what was seen there is missing`);
@@ -132,6 +138,7 @@ export class CaptureSession {
       scene: undefined,
       asked: false,
       heardMs: performance.now(),
+      heard: false,
       silent: false,
       closed: false,
     };
@@ -164,6 +171,10 @@ export class CaptureSession {
 
   #hear(source: Source, bytes: Uint8Array): void {
     source.heardMs = performance.now();
+    if (!source.heard) {
+      source.heard = true;
+      this.#lookForBegin();
+    }
     if (source.silent) this.#setSilent(source, false);
     try {
       source.stream.push(bytes);
@@ -172,6 +183,12 @@ export class CaptureSession {
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  #lookForBegin(): void {
+    if (this.#begun || [...this.#sources.values()].some(({ heard, closed }) => !heard && !closed)) return;
+    this.#begun = true;
+    this.#handlers.begun();
   }
 
   readonly #take = (sighting: Sighting, stream: SightingStream): void => {
@@ -239,10 +256,10 @@ export class CaptureSession {
   }
 
   #lookForSilence(nowMs: number): void {
-    const asleep = nowMs - this.#lookedMs > SILENT_MS / 2;
+    const deaf = this.#paused || nowMs - this.#lookedMs > SILENT_MS / 2;
     this.#lookedMs = nowMs;
     for (const source of this.#sources.values()) {
-      if (asleep) source.heardMs = nowMs; // it was this process that did not listen
+      if (deaf) source.heardMs = nowMs; // it was this process that did not listen
       if (source.silent || source.closed || nowMs - source.heardMs < SILENT_MS) continue;
       this.#setSilent(source, true);
       this.#handlers.say(`node ${source.node} says nothing; its packets may come late`);

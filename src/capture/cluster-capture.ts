@@ -54,6 +54,9 @@ export class ClusterCapture {
       },
       sighting: (sighting, scene) => this.#writer.write(sighting, scene),
       flush: () => this.#flush(),
+      begun: () => {
+        if (request.live) say(`listening at ${choice.hops.length} hops; Ctrl-C ends`);
+      },
       say,
     });
   }

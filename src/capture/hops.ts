@@ -27,7 +27,8 @@ export class HopChoice {
   /** @param words as the user gave them. Throws `Refusal` for what is not there. */
   constructor(all: readonly Hop[], words: readonly string[]) {
     this.drops = words.includes('drops');
-    const whole = words.length === 0 || words.includes('all') || this.drops;
+    const places = words.filter((word) => word !== 'drops');
+    const whole = places.length === 0 || places.includes('all');
     for (const word of words) {
       if (word === 'all' || word === 'drops' || all.some(({ name }) => name === word)) continue;
       const nearest = nearestWord(word, [...all.map(({ name }) => name), 'drops', 'all']);

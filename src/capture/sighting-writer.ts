@@ -33,6 +33,8 @@ export class SightingWriter {
   readonly #options: SightingWriterOptions;
   readonly #frames = new HopFrames();
   readonly #comments = new Map<string, Uint8Array>();
+  /** The last one of each node: a pod may have got a port that another one had. */
+  readonly #scenes = new Map<string, CaptureScene>();
   /** Nodes by the order of their first sighting: part of packet ids. */
   readonly #nodes = new Map<string, number>();
   readonly #epochHigh: number;
@@ -109,6 +111,10 @@ export class SightingWriter {
 
   #comment(sighting: Sighting, scene: CaptureScene): Uint8Array {
     if (sighting.is(SightingBit.Translated)) return encoder.encode(verdictWords(scene, sighting));
+    if (this.#scenes.get(scene.node) !== scene) {
+      this.#comments.clear();
+      this.#scenes.set(scene.node, scene);
+    }
     const { hop, bits, outcome, ingress, egress, connection } = sighting;
     const what = bits & (SightingBit.Outgoing | SightingBit.Originated);
     const key = `${scene.node} ${hop} ${what} ${outcome} ${ingress} ${egress} ${connection}`;

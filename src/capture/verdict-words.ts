@@ -44,10 +44,11 @@ export function verdictOf(outcome: number): 'FORWARDED' | 'DROPPED' {
 
 /** The stage that dropped the packet (docs/PACKET-LIFE.md): the tunnel's and the host's stories have names of their own. */
 export function stageOf(sighting: Sighting): string {
-  const { outcome, ingress } = sighting;
+  const { outcome, ingress, egress } = sighting;
   const stage = dropReasons[-1 - outcome]!.stage;
   const kind = wayKind(ingress);
   if (outcome === Drop.SpoofedSource && kind === Way.Host) return 'sourceOfHost';
+  if (outcome === Drop.PolicyDenied && egress === 0) return 'egressPolicy'; // before there was a way out
   if (kind !== Way.Tunnel) return stage;
   if (outcome === Drop.SpoofedSource) return 'sourceBehindTunnel';
   if (stage === 'validate') return 'validateInner';

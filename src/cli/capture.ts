@@ -21,21 +21,23 @@ export const usage = `Usage: podwire capture [-i HOP[,HOP]...] [-w FILE] [-c N] 
 Write packets of any hops into one pcapng file, in order of time, each with what became of it and why. Ends with
 Ctrl-C. Live: podwire capture -w - | wireshark -k -i -
 
-  -i HOP[,HOP]...      pod/NAMESPACE/NAME, node/N:host, node/N:underlay, link/A-B (what both send), drops (every
-                       packet that was dropped, wherever), all (default)
+  -i HOP[,HOP]...      pod/NAMESPACE/NAME, node/N:host, node/N:underlay, link/A-B (what both send), drops (what
+                       was dropped there; alone: anywhere), all (default)
   -D                   list the hops
   -w FILE              - is standard output; a name that ends in .pcap is written in the classic format, which has no
                        room for interfaces and comments. Without -w, a line for each packet
   -c N                 end after N packets
   -s BYTES             of each packet at most (default: 262144)
       --duration TIME  end after 10s, 500ms, …
-      --last TIME      what the nodes' flight recorders still know of the last TIME (headers), and then end
+      --last TIME      what the nodes' flight recorders still know of the last TIME, and then end: headers of each node's
+                       last 4,096 packets, as they came in, to the millisecond
       --noise          also MLD and IGMP reports and router solicitations, which every kernel makes on every link
-  -B KIB               memory for packets that wait, on each node (default: 16384)
+  -B KIB               memory for packets that wait, on each node (default: 32768)
       --name NAME      of the cluster (default: podwire, or the only one)
 
 FILTER is an expression as tcpdump has it, such as "host 10.244.0.2 and tcp port 80". It matches outer or inner headers
-of tunnelled packets; outer: or inner: before a term narrows it: "outer:host 172.18.0.2 and inner:port 80".
+of tunnelled packets; outer: or inner: before a term narrows it: "outer:host 172.18.0.2 and inner:port 80". A packet
+outside a tunnel has inner headers only.
 `;
 
 const options = {
@@ -55,7 +57,7 @@ const options = {
 } as const;
 
 const SNAP_LEN_MAX = 262_144;
-const BUFFER_KIB = 16_384;
+const BUFFER_KIB = 32_768;
 const BUFFER_KIB_MIN = 2048;
 const BUFFER_KIB_MAX = 262_144;
 

@@ -79,6 +79,7 @@ class Observer {
         return { ...request, hops: scene.hops.map(({ way }) => way) };
       },
       sighting: (...seen) => this.#take(...seen),
+      begun: () => {},
       flush: () => {
         this.#writer.flush();
         this.#losses.tell(this.#session.losses, performance.now(), false);

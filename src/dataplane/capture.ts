@@ -149,7 +149,11 @@ export class Capture {
 
   /** What was lost and is not told of in the ring, as nothing came after it. */
   losses(): Loss[] {
-    return Array.from(this.#lost, (count, slot) => ({ hop: hopOf(slot), count })).filter(({ count }) => count > 0);
+    const losses: Loss[] = [];
+    for (let slot = 0; slot < SLOTS; slot++) {
+      if (this.#lost[slot] !== 0) losses.push({ hop: hopOf(slot), count: this.#lost[slot]! });
+    }
+    return losses;
   }
 
   /** What a packet's life tells is told where it comes in; where it leaves, only that it could not. */

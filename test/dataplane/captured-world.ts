@@ -47,14 +47,15 @@ export interface Seen {
 }
 
 /** A capture, and the reader of its ring. */
-export class Tap {
+class Tap {
   readonly capture: Capture;
   readonly reader: RingReader;
+  readonly ring: SharedArrayBuffer;
 
   constructor(captures: Captures, spec: CaptureSpec, ringBytes: number) {
-    const ring = createRing(ringBytes);
-    this.capture = captures.create(spec, ring);
-    this.reader = new RingReader(ring);
+    this.ring = createRing(ringBytes);
+    this.capture = captures.create(spec, this.ring);
+    this.reader = new RingReader(this.ring);
   }
 
   /** What was told since; throws for what is no sighting of a packet. */
@@ -87,7 +88,7 @@ function seenOf(sighting: Sighting): Seen {
   };
 }
 
-export interface TapOptions extends Partial<CaptureSpec> {
+interface TapOptions extends Partial<CaptureSpec> {
   readonly ringBytes?: number;
 }
 
@@ -96,11 +97,12 @@ export class CapturedWorld {
   readonly captures: Captures;
   timeNs = START_NS;
 
-  constructor(world = new World(), routerMac: string | undefined = ROUTER_MAC) {
+  /** @param routerMac empty where nodes are neighbours. */
+  constructor(world = new World(), routerMac = ROUTER_MAC) {
     this.world = world;
     const scene = {
       address: words('172.18.0.2')[3]!,
-      routerMac: routerMac === undefined ? undefined : parseMac(routerMac),
+      routerMac: routerMac === '' ? undefined : parseMac(routerMac),
     };
     this.captures = new Captures(world.dp, scene, () => ++this.timeNs);
   }
@@ -119,7 +121,7 @@ export class CapturedWorld {
 }
 
 /** What ports and underlay took since the last call, by hop: frames, those of the underlay from the VXLAN header. */
-export function takenByHop(world: World): Map<number, { bytes: Uint8Array; gsoSize: number }[]> {
+function takenByHop(world: World): Map<number, { bytes: Uint8Array; gsoSize: number }[]> {
   const hops: Record<PlaceName, number> = { web: WEB, api: API, host: HOST };
   const taken = new Map<number, { bytes: Uint8Array; gsoSize: number }[]>();
   for (const [name, port] of Object.entries(world.ports)) taken.set(hops[name as PlaceName], port.sent.splice(0));

@@ -23,6 +23,7 @@ function scene({ world }: CapturedWorld): void {
   world.sendBytes('web', arp({ sourceMac: places.web.mac, sender: '10.244.1.2', target: '169.254.1.1' }));
   world.send('web', { destination: '8.8.8.8' });
   world.send('web', { flags: 0 });
+  world.pkt.outerPort = 51_234;
   world.tunnel('n2', { payload: 700, sourcePort: 6 });
   world.tunnel('n3', { destination: places.api.addresses[1], protocol: 'udp', payload: 20 });
   const big = encapsulated('n2', { payload: 3000, gsoSize: 1000, sourcePort: 9 });
@@ -56,13 +57,24 @@ describe('recall', () => {
     expect(recalled).toHaveLength(11);
     for (const [i, seen] of recalled.entries()) {
       const { hop, outcome, ingress, egress, wireLen, gsoSize, connection, innerOffset, originated } = came[i]!;
-      expect(seen).toMatchObject({ hop, outcome, ingress, egress, wireLen, gsoSize, connection, innerOffset, originated });
+      expect(seen).toMatchObject({
+        hop,
+        outcome,
+        ingress,
+        egress,
+        wireLen,
+        gsoSize,
+        connection,
+        innerOffset,
+        originated,
+      });
       // Of a long tunnelled frame 128 bytes were kept from the VXLAN header on; outer headers are made for it.
       const [mine, wanted] = [framesOf(seen), framesOf(came[i]!)];
       if (seen.gsoSize > 0 && innerOffset > 0) {
         expect(mine).toHaveLength(3);
         for (const [piece, text] of mine.entries()) {
           expect(wanted[piece]!.startsWith(text.slice(0, 2 * 104)), text).toBe(true);
+          expect(text.split(' of ')[0]).toHaveLength(2 * 104); // its headers: what is behind them is not known
           expect(text.split(' of ')[1]).toBe(wanted[piece]!.split(' of ')[1]);
         }
       } else expect(mine).toEqual(wanted);
@@ -85,6 +97,21 @@ describe('recall', () => {
     expect(new Set(seen.map(({ number }) => number)).size).toBe(3);
   });
 
+  test('never more than was kept, and how long it was', () => {
+    const one = new CapturedWorld();
+    one.world.send('web', { payload: 900 });
+    one.world.tunnel('n2', { payload: 900 });
+    one.world.send('web', { payload: 20 });
+    const tap = one.create();
+    one.captures.recall(tap.capture, 1000, one.world.nowMs);
+    const lengths = tap.seen().map(({ bytes, wireLen }) => [bytes.length, wireLen]);
+    expect(lengths).toEqual([
+      [128, 954],
+      [128 + 42, 954 + 50],
+      [74, 74],
+    ]);
+  });
+
   test('numbers are not those of packets that are told later', () => {
     const one = new CapturedWorld();
     for (let i = 0; i < RECORDS + 50; i++) one.world.send('web');
@@ -92,7 +119,10 @@ describe('recall', () => {
     one.captures.recall(tap.capture, 1e6, one.world.nowMs);
     one.captures.start(tap.capture);
     for (let i = 0; i < 300; i++) one.world.send('web');
-    const numbers = tap.seen().filter(({ outgoing }) => !outgoing).map(({ number }) => number);
+    const numbers = tap
+      .seen()
+      .filter(({ outgoing }) => !outgoing)
+      .map(({ number }) => number);
     expect(numbers).toHaveLength(RECORDS + 300);
     expect(new Set(numbers).size).toBe(numbers.length);
   });
@@ -133,7 +163,10 @@ describe('translated flows', () => {
   test('tell their keys before and after, at both hops and in both directions', () => {
     const world = new World();
     const backends = [{ address: words('10.244.1.3'), port: 8080 }];
-    world.dp.services = new Services([{ address: words('10.96.0.1'), port: 80, protocolWord: (4 << 8) | 6, backends }], 3);
+    world.dp.services = new Services(
+      [{ address: words('10.96.0.1'), port: 80, protocolWord: (4 << 8) | 6, backends }],
+      3,
+    );
     const one = new CapturedWorld(world);
     const tap = one.tap();
     world.send('web', { destination: '10.96.0.1', destinationPort: 80, flags: SYN });
@@ -144,14 +177,20 @@ describe('translated flows', () => {
       [...before, ...after],
     ]);
     world.send('api', { destination: client, sourcePort: 8080, destinationPort: 40_000, flags: 0x12 });
-    const back = [...key('10.244.1.3', client, (8080 << 16) | 40_000), ...key('10.96.0.1', client, (80 << 16) | 40_000)];
+    const back = [
+      ...key('10.244.1.3', client, (8080 << 16) | 40_000),
+      ...key('10.96.0.1', client, (80 << 16) | 40_000),
+    ];
     expect(tap.seen().map(({ keys }) => keys)).toEqual([back, back]);
   });
 
   test('a source port that moved', () => {
     const world = new World();
     const backends = [{ address: words('10.244.1.3'), port: 8080 }];
-    world.dp.services = new Services([{ address: words('10.96.0.1'), port: 80, protocolWord: (4 << 8) | 6, backends }], 3);
+    world.dp.services = new Services(
+      [{ address: words('10.96.0.1'), port: 80, protocolWord: (4 << 8) | 6, backends }],
+      3,
+    );
     const one = new CapturedWorld(world);
     world.send('web', { destination: '10.96.0.1', destinationPort: 80, flags: SYN });
     world.randomWord = 5000;

@@ -6,17 +6,7 @@ import type { LinkSettings } from '../../src/links/link.ts';
 import { slowSegments } from '../oracle/slow-segmenter.ts';
 import { buildFrame } from '../support/frames.ts';
 import { parseFrame } from '../support/read-frame.ts';
-import {
-  CapturedWorld,
-  N2,
-  N3,
-  OUTER_LEN,
-  putOuter,
-  ROUTER_MAC,
-  type Seen,
-  UNDERLAY,
-  WEB,
-} from './captured-world.ts';
+import { CapturedWorld, N2, N3, OUTER_LEN, putOuter, ROUTER_MAC, type Seen, UNDERLAY, WEB } from './captured-world.ts';
 import { encapsulated, NODE_MAC, nodes, places, World } from './world.ts';
 
 const OWN = '172.18.0.2';
@@ -26,7 +16,11 @@ const INNER = OUTER_LEN + 8;
 function outerOf({ bytes, innerOffset }: Seen) {
   const { sourceMac, destinationMac, source, destination, sourcePort, tos, ttl, ...rest } = parseFrame(bytes);
   expect(rest).toMatchObject({ destinationPort: 4789, ipChecksum: 'right', checksum: 'zero', padding: 0 });
-  expect(rest).toMatchObject({ ipLen: bytes.length - 14, udpLength: bytes.length - 34, dontFragment: expect.anything() });
+  expect(rest).toMatchObject({
+    ipLen: bytes.length - 14,
+    udpLength: bytes.length - 34,
+    dontFragment: expect.anything(),
+  });
   expect(innerOffset).toBe(INNER);
   return { sourceMac, destinationMac, source, destination, sourcePort, tos, ttl };
 }
@@ -54,7 +48,7 @@ describe('outer headers where the kernel’s sockets have them', () => {
   });
 
   test('without a router nodes are neighbours; of a stranger no MAC is known', () => {
-    const bare = new CapturedWorld(new World(), undefined);
+    const bare = new CapturedWorld(new World(), '');
     const tap = bare.tap({ hops: [UNDERLAY] });
     bare.world.send('web', { destination: nodes.n2.pod[0] });
     bare.world.send('web', { destination: nodes.n3.pod[0] });
@@ -154,7 +148,14 @@ describe('a link', () => {
     expect(pieces.map(({ bytes }) => Buffer.from(bytes.slice(INNER)))).toEqual(wanted.map((one) => Buffer.from(one)));
     for (const piece of pieces) {
       outerOf(piece);
-      expect(piece).toMatchObject({ number: came!.number, gsoSize: 0, kept: -1, partial: false, ingress: WEB, egress: N2 });
+      expect(piece).toMatchObject({
+        number: came!.number,
+        gsoSize: 0,
+        kept: -1,
+        partial: false,
+        ingress: WEB,
+        egress: N2,
+      });
     }
     const held = pieces.filter(({ outcome }) => outcome === 'held');
     const lost = pieces.filter(({ outcome }) => outcome === 'dropped: LinkLoss');
@@ -184,8 +185,11 @@ describe('a link', () => {
   test('a full queue, and an endpoint without a link', () => {
     const { one } = linked({ delayMs: 1e9 });
     const tap = one.tap({ verdicts: Verdicts.Dropped });
-    for (let i = 0; i < 90; i++) one.world.send('web', { ...superframe, payload: 60_000, gsoSize: 1000 });
-    const seen = tap.seen();
+    const seen: Seen[] = [];
+    for (let i = 0; i < 100; i++) {
+      one.world.send('web', { ...superframe, payload: 60_000, gsoSize: 1000 });
+      seen.push(...tap.seen());
+    }
     expect(new Set(seen.map(({ outcome }) => outcome))).toEqual(new Set(['dropped: LinkQueueFull']));
     expect(seen.length).toBe(one.world.dp.counters.snapshot().dropped['LinkQueueFull']);
     const all = one.tap({ hops: [UNDERLAY] });

@@ -231,6 +231,22 @@ test('the writer is idle between packets, and says so while one is told', () => 
   expect([...idle, tap.reader.idle]).toEqual([false, true, false, true]);
 });
 
+test('nothing of a packet can be read before its story has ended', () => {
+  const one = new CapturedWorld();
+  const tap = one.tap();
+  const { underlay } = one.world;
+  const transmit = underlay.transmit.bind(underlay);
+  const early: unknown[] = [];
+  underlay.transmit = (pkt, endpoint) => {
+    early.push(tap.reader.take(1 << 20), tap.reader.idle);
+    return transmit(pkt, endpoint);
+  };
+  const long = { destination: nodes.n2.pod[0], protocol: 'udp', dontFragment: false, payload: 3000 } as const;
+  one.world.send('web', long);
+  expect(early).toEqual([undefined, false, undefined, false, undefined, false]);
+  expect(tap.seen()).toHaveLength(4);
+});
+
 test('a partial checksum is told, and where it is', () => {
   const one = new CapturedWorld();
   const tap = one.tap();

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { OUTER_LEN, OUTER_PAYLOAD_MAX, type OuterWire, outerSourcePort, readOuter, writeOuter } from '../../src/encap/outer.ts';
+import {
+  OUTER_LEN,
+  OUTER_PAYLOAD_MAX,
+  type OuterWire,
+  outerSourcePort,
+  readOuter,
+  writeOuter,
+} from '../../src/encap/outer.ts';
 import type { Packet } from '../../src/packet/packet.ts';
 import { formatAddress } from '../../src/wire/address.ts';
 import { newPacket } from '../support/frames.ts';

@@ -9,7 +9,7 @@ import { createRing, RingReader, RingWriter } from '../../src/recording/ring.ts'
 import { SightingKind, Word } from '../../src/recording/sighting.ts';
 import { Random } from '../support/random.ts';
 
-const SIGHTINGS = 200_000;
+const SIGHTINGS = Number(process.env['PODWIRE_PACKETS'] ?? 100_000) / 5;
 const CAPACITY = 1 << 18;
 const PIECE_BYTES = 1 << 15;
 /** A worker begins without a loader for TypeScript. */
@@ -84,33 +84,41 @@ function write(writer: RingWriter, count: number): { wrote: number; refused: num
 function read({ shared, flags }: RingJob): ReaderReport {
   const reader = new RingReader(shared);
   const done = new Int32Array(flags);
-  let count = 0;
-  let last = 0;
-  let at = 0;
+  const judge = new Judge();
   for (;;) {
     const over = Atomics.load(done, DONE) === 1;
     const copy = reader.take(PIECE_BYTES);
-    if (copy === undefined) {
-      if (over) return { read: count, problem: '' };
-      continue;
+    if (copy !== undefined) judge.look(new Int32Array(copy.buffer));
+    if (judge.problem !== '' || (copy === undefined && over)) return { read: judge.count, problem: judge.problem };
+  }
+}
+
+/** Looks at what was taken, piece by piece. */
+class Judge {
+  count = 0;
+  problem = '';
+  #last = 0;
+  /** Where the reader is, in words since the start of the ring. */
+  #place = 0;
+
+  look(words: Int32Array): void {
+    for (let word = 0; word < words.length && this.problem === ''; ) {
+      const length = words[word]! >> 2;
+      if (length < 2 || word + length > words.length) this.problem = `a sighting of ${length} words`;
+      else if (words[word + Word.Kind] !== SightingKind.None) this.#one(words.subarray(word, word + length));
+      this.#place = (this.#place + length) % (CAPACITY >> 2);
+      word += length;
     }
-    const words = new Int32Array(copy.buffer);
-    for (let word = 0; word < words.length; ) {
-      const length = words[word]!;
-      const place = at >> 2;
-      at = (at + length) % CAPACITY;
-      const from = word;
-      word += length >> 2;
-      if (word > words.length || length < 8) return { read: count, problem: `a sighting of ${length} bytes` };
-      if (words[from + Word.Kind] === SightingKind.None) continue;
-      const number = words[from + 2]!;
-      if (number <= last) return { read: count, problem: `${number} after ${last}` };
-      for (let i = from + 3; i < word; i++) {
-        if (words[i] !== wordOf(number, place + i - from)) return { read: count, problem: `${number} at ${i - from}` };
-      }
-      last = number;
-      count++;
+  }
+
+  #one(words: Int32Array): void {
+    const number = words[2]!;
+    if (number <= this.#last) this.problem = `${number} after ${this.#last}`;
+    for (let i = 3; i < words.length; i++) {
+      if (words[i] !== wordOf(number, this.#place + i)) this.problem = `${number} at ${i}`;
     }
+    this.#last = number;
+    this.count++;
   }
 }
 

@@ -29,7 +29,7 @@ function drawn(words: Readonly<Record<number, number>>, timeNs: number, length: 
 const bitsOf = (bits: number, phase: number, inner: number) => bits | (phase << 8) | (inner << 16);
 
 test('every word is where the head of the file says', () => {
-  const bits = bitsOf(SightingBit.Outgoing | SightingBit.Partial | SightingBit.Keys | SightingBit.Translated, 3, 50);
+  const bits = bitsOf(SightingBit.Outgoing | SightingBit.Partial | SightingBit.Keys | SightingBit.Translated, 3, 200);
   const words = { 0: 200, 1: 1, 4: 11, 5: bits, 6: -12, 7: 13, 8: 14, 9: 15, 10: 1016, 11: 17, 12: 18, 13: -1 };
   const rest = { 14: 19, 15: 20, 16: 21, 17: 22 };
   const buffer = drawn({ ...words, ...rest }, 1_234_567_890_123, 208);
@@ -43,7 +43,7 @@ test('every word is where the head of the file says', () => {
   expect(sighting).toMatchObject({
     ...{ kind: 1, timeNs: 1_234_567_890_123, hop: 11, bits, outcome: -12, lost: 13, ingress: 14, egress: 15 },
     ...{ wireLen: 1016, captured: 17, gsoSize: 18, kept: -1, connection: 19, number: 20 },
-    ...{ partialStart: 21, partialOffset: 22, innerOffset: 50, at: 72 + 80 + 3 },
+    ...{ partialStart: 21, partialOffset: 22, innerOffset: 200, at: 72 + 80 + 3 },
   });
   expect([...sighting.keys]).toEqual(Array.from({ length: 20 }, (_, i) => 100 + i));
   expect(sighting.bytes).toBe(source.bytes);

@@ -10,10 +10,15 @@ const OUTPUT_BYTES_MAX = 1 << 28;
 /** One that waits for a packet that nobody sends. */
 const BEGIN_MS = 20_000;
 
+/** Ports for random bytes: Wireshark is told so, or it would guess a protocol in some of them and call it malformed. */
+export const RANDOM_TCP_PORT = 47_001;
+export const RANDOM_UDP_PORT = 47_010;
+
 /** Everything is verified; what a tunnel brings in fragments is put together first, or it would look damaged. */
 const JUDGING = [
   ...['-n', '-o', 'ip.check_checksum:TRUE', '-o', 'tcp.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE'],
   ...['-o', 'ip.defragment:TRUE', '-o', 'ipv6.defragment:TRUE', '-o', 'tcp.desegment_tcp_streams:FALSE'],
+  ...['-d', `tcp.port==${RANDOM_TCP_PORT},data`, '-d', `udp.port==${RANDOM_UDP_PORT},data`],
 ];
 
 export class TestCapture {

@@ -2,8 +2,7 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readCaptureFile } from '../../src/capture/read-capture.ts';
-import type { PacketRecord } from '../../src/capture/records.ts';
-import { capinfos, fields, packetCount, TestCapture } from '../support/capturing.ts';
+import { capinfos, fields, packetCount, RANDOM_TCP_PORT, RANDOM_UDP_PORT, TestCapture } from '../support/capturing.ts';
 import { kill, PODWIRE, type Running, testCluster, until } from '../support/cluster.ts';
 import { missing } from '../support/requires.ts';
 import { expectAccounted, ping, program, transfer } from './programs.ts';
@@ -17,8 +16,9 @@ const lacks = missing(
 
 const { a, b, c } = addresses;
 const FOREIGN = '10.99.0.1';
-const TCP_PORT = 47_001;
-const UDP_PORT = 47_010;
+/** `epb_flags` */
+const INBOUND = 1;
+const OUTBOUND = 2;
 /** A packet is at its reader so soon. */
 const LIVE_MS = 200;
 
@@ -36,16 +36,22 @@ function withoutChecksum(frame: Uint8Array): string {
   return bytes.toString('hex');
 }
 
-async function* packets(path: string): AsyncGenerator<PacketRecord> {
-  for await (const record of readCaptureFile(path)) if (record.kind === 'packet') yield record;
+/** @param flags of the packets that are wanted (`epb_flags`); all without. */
+async function frames(path: string, flags?: number): Promise<string[]> {
+  const found: string[] = [];
+  for await (const record of readCaptureFile(path)) {
+    if (record.kind !== 'packet' || (flags !== undefined && record.flags !== flags)) continue;
+    found.push(withoutChecksum(record.bytes));
+  }
+  return found;
 }
 
 /** From the ping of 99 bytes to the one of 98: both witnesses were there all the while. */
-function between(frames: readonly string[]): readonly string[] {
-  const first = frames.findIndex((frame) => frame.length === 2 * (99 + 42));
-  const last = frames.findIndex((frame) => frame.length === 2 * (98 + 42));
+function between(all: readonly string[]): readonly string[] {
+  const first = all.findIndex((frame) => frame.length === 2 * (99 + 42));
+  const last = all.findIndex((frame) => frame.length === 2 * (98 + 42));
   expect([first >= 0, last > first]).toEqual([true, true]);
-  return frames.slice(first, last + 1);
+  return all.slice(first, last + 1);
 }
 
 describeUnless(lacks, 'capture: options', () => {
@@ -62,30 +68,24 @@ describeUnless(lacks, 'capture: options', () => {
   const pings = (to: string = b.v4) => cluster.exec('a', ['ping', '-c', '3', '-i', '0.01', '-W', '1', to]);
   const spoofed = () => cluster.exec('a', ['ping', '-c', '1', '-W', '0.2', '-I', FOREIGN, b.v4]);
 
-  /** Captures with these flags while `cause` happens, which the capture must see; the hops of the packets. */
-  async function hopsOf(flags: readonly string[], cause: () => Promise<unknown>): Promise<string[]> {
-    const capture = start(...flags);
-    await capture.begun(cause);
-    await cause(); // it may have begun with the last of them
-    expect((await capture.end()).code).toBe(0);
-    const rows = await fields(capture.path, ['frame.interface_name']);
-    return [...new Set(rows.map((row) => row['frame.interface_name']))].sort();
-  }
-
   test('-c: exactly so many', async () => {
     const capture = start('-c', '7');
     await until(async () => {
       await pings();
       return capture.running.child.exitCode !== null;
     }, 20_000);
-    expect(await capture.running.result).toMatchObject({ code: 0, stdout: '', stderr: '7 packets captured\n' });
+    expect(await capture.running.result).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: expect.stringMatching(/Ctrl-C ends\n7 packets captured\n$/),
+    });
     expect(await packetCount(capture.path)).toBe(7);
   });
 
   test('-s: no more of each, and their lengths are known', async () => {
     const capture = start('-s', '100', 'tcp', 'or', 'icmp');
     await capture.begun(pings);
-    await transfer(cluster, 'a', 'b', b.v4, TCP_PORT, 1 << 20);
+    await transfer(cluster, 'a', 'b', b.v4, RANDOM_TCP_PORT, 1 << 20);
     await capture.end();
     const rows = await fields(capture.path, ['frame.cap_len', 'frame.len', 'frame.interface_name']);
     for (const row of rows) {
@@ -100,7 +100,10 @@ describeUnless(lacks, 'capture: options', () => {
   test('--duration: ends by itself', async () => {
     const capture = start('--duration', '1s');
     const { code, ms, stderr } = await capture.running.result;
-    expect([code, stderr]).toEqual([0, expect.stringMatching(/^\d+ packets? captured\n$/)]);
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^podwire capture: listening at \d+ hops; Ctrl-C ends\n\d+ packets? captured\n$/),
+    ]);
     expect(ms).toBeGreaterThan(1000);
     expect(ms).toBeLessThan(6000);
     expect(await capinfos(capture.path)).toContain('Number of interfaces in file: 7');
@@ -166,44 +169,43 @@ describeUnless(lacks, 'capture: options', () => {
       new Set(['pod/default/a', 'node/n2:underlay']),
     );
     expect(requests.length).toBe(6);
-    expect(requests[0]!['frame.comment']).toBe('n1: from pod/default/a | forwarded to n2 | conntrack NEW, original');
+    // Recorders know times to a round of the loop: only on one node is the order certain.
+    const left = requests.find((row) => row['frame.interface_name'] === 'pod/default/a');
+    expect(left!['frame.comment']).toBe('n1: from pod/default/a | forwarded to n2 | conntrack NEW, original');
   });
 
-  describe('a filter', () => {
+  test('filters', async () => {
     const underlays = ['node/n1:underlay', 'node/n2:underlay'];
-    for (const [filter, hops] of [
-      [`icmp and host ${b.v4}`, [...underlays, 'pod/default/a', 'pod/default/b']],
-      [`outer:host ${addresses.n1.v4}`, underlays],
-      ['outer:udp port 4789', underlays],
-      [`inner:icmp and host ${b.v4} and outer:udp`, underlays],
-      [`inner:icmp and inner:host ${b.v4}`, [...underlays, 'pod/default/a', 'pod/default/b']],
-      [`icmp and host ${c.v4}`, ['pod/default/a', 'pod/default/c']],
-      [`icmp and host ${FOREIGN}`, ['pod/default/a']],
-    ] as const) {
-      test(filter, async () => {
-        const cause = async () => {
-          await pings();
-          await pings(c.v4);
-          await spoofed();
-        };
-        expect(await hopsOf(filter.split(' '), cause)).toEqual(hops);
-      });
+    const cases = (
+      [
+        [`icmp and host ${b.v4}`, [...underlays, 'pod/default/a', 'pod/default/b']],
+        [`outer:host ${addresses.n1.v4}`, underlays],
+        ['outer:udp port 4789', underlays],
+        [`inner:icmp and host ${b.v4} and outer:udp`, underlays],
+        [`inner:icmp and inner:host ${b.v4}`, [...underlays, 'pod/default/a', 'pod/default/b']],
+        [`icmp and host ${c.v4}`, ['pod/default/a', 'pod/default/c']],
+        [`icmp and host ${FOREIGN}`, ['pod/default/a']],
+        [`udp port ${RANDOM_UDP_PORT}`, [...underlays, 'pod/default/a', 'pod/default/b']],
+      ] as const
+    ).map(([filter, hops]) => ({ filter, hops, capture: start(filter) }));
+    const server = cluster.startExec('b', [...program('udp-echo'), 'serve', String(RANDOM_UDP_PORT)]);
+    await server.says(/listening/);
+    const cause = async () => {
+      await pings();
+      await pings(c.v4);
+      await spoofed();
+      await cluster.exec('a', [...program('udp-echo'), 'ask', b.v4, String(RANDOM_UDP_PORT), '1']);
+    };
+    await Promise.all(cases.map(({ capture }) => capture.begun(cause)));
+    await cause(); // some may have begun with the last of them
+    kill(server.child.pid!, 'SIGTERM');
+    for (const { filter, hops, capture } of cases) {
+      expect((await capture.end()).code).toBe(0);
+      const rows = await fields(capture.path, ['frame.interface_name']);
+      expect([...new Set(rows.map((row) => row['frame.interface_name']))].sort(), filter).toEqual([...hops].sort());
     }
-
-    test(`udp port ${UDP_PORT}`, async () => {
-      const ask = () => cluster.exec('a', [...program('udp-echo'), 'ask', b.v4, String(UDP_PORT), '1']);
-      const server = cluster.startExec('b', [...program('udp-echo'), 'serve', String(UDP_PORT)]);
-      await server.says(/listening/);
-      const capture = start('udp', 'port', String(UDP_PORT));
-      await capture.begun(async () => {
-        await pings();
-        await ask();
-      });
-      await capture.end();
-      kill(server.child.pid!, 'SIGTERM');
-      const rows = await fields(capture.path, ['udp.port']);
-      for (const row of rows) expect(row['udp.port'].split(',')).toContain(String(UDP_PORT));
-    });
+    const port = `not udp.port == ${RANDOM_UDP_PORT}`;
+    expect(await fields(cases.at(-1)!.capture.path, ['frame.number'], port)).toEqual([]);
   });
 
   test('--noise: what kernels say unasked, and nobody hears without it', async () => {
@@ -284,7 +286,7 @@ describeUnless(lacks, 'capture: options', () => {
     await capture.begun(pings);
     await ping(cluster, 'a', b.v4, ['-s', '99']);
     await ping(cluster, 'a', b.v6, ['-s', '4000']);
-    await transfer(cluster, 'a', 'b', b.v4, TCP_PORT, 1 << 20);
+    await transfer(cluster, 'a', 'b', b.v4, RANDOM_TCP_PORT, 1 << 20);
     await ping(cluster, 'a', b.v4, ['-s', '98']);
     await capture.end();
     for (const { running } of witnesses) {
@@ -292,15 +294,9 @@ describeUnless(lacks, 'capture: options', () => {
       await running.result;
     }
     for (const { direction, path } of witnesses) {
-      const theirs: string[] = [];
-      for await (const record of packets(path)) theirs.push(withoutChecksum(record.bytes));
-      const ours: string[] = [];
-      const flag = direction === 'in' ? 1 : 2; // epb_flags
-      for await (const record of packets(capture.path)) {
-        if ((record.flags! & 3) === flag) ours.push(withoutChecksum(record.bytes));
-      }
-      expect(between(ours).length).toBeGreaterThan(20);
-      expect(between(ours)).toEqual(between(theirs));
+      const theirs = between(await frames(path));
+      expect(theirs.length).toBeGreaterThan(20);
+      expect(between(await frames(capture.path, direction === 'in' ? INBOUND : OUTBOUND))).toEqual(theirs);
     }
   });
 

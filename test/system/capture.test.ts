@@ -2,7 +2,17 @@
  * `podwire capture` on real clusters: Wireshark's programs judge the files, and tcpdump in a pod is a second witness.
  */
 import { beforeAll, expect, test } from 'vitest';
-import { capinfos, faults, fields, packetCount, said, streamHashes, TestCapture } from '../support/capturing.ts';
+import {
+  capinfos,
+  faults,
+  fields,
+  packetCount,
+  RANDOM_TCP_PORT,
+  RANDOM_UDP_PORT,
+  said,
+  streamHashes,
+  TestCapture,
+} from '../support/capturing.ts';
 import { kill, type TestCluster, testCluster } from '../support/cluster.ts';
 import { missing } from '../support/requires.ts';
 import { expectAccounted, ping, program, transfer } from './programs.ts';
@@ -16,9 +26,6 @@ const lacks = missing(
 
 /** An address that is nobody's, and that pod a says is its own. */
 const FOREIGN = '10.99.0.1';
-/** Ports that no dissector of Wireshark's claims. */
-const TCP_PORT = 47_001;
-const UDP_PORT = 47_010;
 const CLOSED_PORT = 47_099;
 /** Payload of the ping that is followed from hop to hop. */
 const FOLLOWED_LEN = 300;
@@ -36,7 +43,7 @@ const kinds = [
 
 /** Of everything a little. */
 async function traffic(cluster: TestCluster): Promise<void> {
-  const server = cluster.startExec('b', [...program('udp-echo'), 'serve', String(UDP_PORT)]);
+  const server = cluster.startExec('b', [...program('udp-echo'), 'serve', String(RANDOM_UDP_PORT)]);
   await server.says(/listening/);
   const script = [
     `ping -c 2 -i 0.05 -s ${FOLLOWED_LEN} ${b.v4}`,
@@ -46,8 +53,8 @@ async function traffic(cluster: TestCluster): Promise<void> {
     `ping -c 1 -W 1 -I ${FOREIGN} ${b.v4} || true`,
     `traceroute -n -q 1 ${b.v4}`,
     `traceroute -n -q 1 ${b.v6}`,
-    `"$1" "$2" ask ${b.v4} ${UDP_PORT} 4000`,
-    `"$1" "$2" ask ${b.v6} ${UDP_PORT} 4000`,
+    `"$1" "$2" ask ${b.v4} ${RANDOM_UDP_PORT} 4000`,
+    `"$1" "$2" ask ${b.v6} ${RANDOM_UDP_PORT} 4000`,
     `! "$1" "$3" connect ${b.v4} ${CLOSED_PORT} 1`,
   ];
   const programs = [...program('udp-echo'), program('transfer')[1]!];
@@ -183,15 +190,19 @@ for (const { name, flags, bytes } of kinds) {
       });
 
       test('fragments, errors and refusals are there, at every hop on their way', async () => {
-        for (const [what, filter] of [
-          ['a datagram in pieces', `ip.flags.mf == 1 && ip.dst == ${b.v4}`],
-          ['a datagram in pieces, IPv6', `ipv6.fraghdr && ipv6.dst == ${b.v6}`],
-          ['a refusal', `tcp.flags.reset == 1 && tcp.srcport == ${CLOSED_PORT}`],
-          ['the end of a traceroute', 'icmp.type == 3 && icmp.code == 3'],
-          ['the end of a traceroute, IPv6', 'icmpv6.type == 1 && icmpv6.code == 4'],
-        ] as const) {
-          const rows = await fields(path, ['frame.interface_name'], filter);
-          expect([...new Set(rows.map((row) => row['frame.interface_name']))].sort(), what).toEqual(HOPS);
+        const kinds: Record<string, string> = {
+          'a datagram in pieces': `ip.flags.mf == 1 && ip.dst == ${b.v4}`,
+          'a datagram in pieces, IPv6': `ipv6.fraghdr && ipv6.dst == ${b.v6}`,
+          'a refusal': `tcp.flags.reset == 1 && tcp.srcport == ${CLOSED_PORT}`,
+          'the end of a traceroute': 'icmp.type == 3 && icmp.code == 3',
+          'the end of a traceroute, IPv6': 'icmpv6.type == 1 && icmpv6.code == 4',
+        };
+        const found = await Promise.all(
+          Object.values(kinds).map((filter) => fields(path, ['frame.interface_name'], filter)),
+        );
+        for (const [i, what] of Object.keys(kinds).entries()) {
+          const hops = found[i]!.map((row) => row['frame.interface_name']);
+          expect([...new Set(hops)].sort(), what).toEqual(HOPS);
         }
         const expired = await fields(path, ['frame.interface_name', 'frame.comment'], 'icmp.type == 11');
         expect(expired[0]).toMatchObject({ 'frame.interface_name': 'pod/default/a' });
@@ -201,12 +212,12 @@ for (const { name, flags, bytes } of kinds) {
       test('every byte of a TCP connection is on every hop, and the last ones are not lost to Ctrl-C', async () => {
         const capture = new TestCapture(cluster, 'stream.pcapng', ['-B', '131072', 'tcp', 'or', 'icmp']);
         await capture.begun(() => ping(cluster, 'a', b.v4));
-        const { client, server } = await transfer(cluster, 'a', 'b', b.v4, TCP_PORT, bytes);
+        const { client, server } = await transfer(cluster, 'a', 'b', b.v4, RANDOM_TCP_PORT, bytes);
         const { code, stderr } = await capture.end();
         expect(code).toBe(0);
         expect(stderr).toMatch(/^\d+ packets captured\n$/);
         expect([client.received, server.received]).toEqual([server.sent, client.sent]);
-        const hashes = await streamHashes(capture.path, TCP_PORT);
+        const hashes = await streamHashes(capture.path, RANDOM_TCP_PORT);
         expect([...hashes.keys()].sort()).toEqual(HOPS);
         for (const hop of HOPS) {
           expect(Object.fromEntries(hashes.get(hop)!), hop).toEqual({ client: client.sent, server: server.sent });
