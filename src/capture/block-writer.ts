@@ -31,6 +31,8 @@ export class BlockWriter {
   /** Always a multiple of 4. */
   #end = 0;
   #blockAt = 0;
+  /** Length of the block at `#blockAt`, once it has ended. */
+  #lastLen = 0;
   /** What `data` copied from last: packets mostly come from one memory. */
   #source: Uint8Array = new Uint8Array(0);
   #sourceView: DataView = new DataView(this.#source.buffer);
@@ -64,8 +66,24 @@ export class BlockWriter {
     this.#reserve(OPTION_HEADER_LEN + 4);
     this.word(OPTION_END);
     const len = this.blockLen + 4;
+    this.#lastLen = len;
     this.word(len);
     this.#view.setUint32(this.#blockAt + 4, len, true);
+  }
+
+  /**
+   * Writes the block that was written last once more, with other bytes in place of those from `offset` on. It may have
+   * been taken: its bytes are still where they were.
+   */
+  repeat(offset: number, bytes: Uint8Array, at: number, len: number): void {
+    const blockLen = this.#lastLen;
+    this.#reserve(blockLen);
+    const to = this.#end;
+    this.#bytes.copyWithin(to, this.#blockAt, this.#blockAt + blockLen);
+    if (len > WORD_COPY_LEN_MAX) this.#bytes.set(bytes.subarray(at, at + len), to + offset);
+    else this.#copyWords(bytes, at, len, to + offset);
+    this.#blockAt = to;
+    this.#end = to + blockLen;
   }
 
   /** A field of 32 bits, for which `begin` made room; signed or not. */

@@ -26,7 +26,7 @@ export class ClusterCapture {
   readonly #session: CaptureSession;
   readonly #writer: SightingWriter;
   /** Packets written, by interface. */
-  readonly #counts = new Map<number, number>();
+  readonly #counts: number[] = [];
   #written = 0;
   #settling = false;
 
@@ -37,7 +37,7 @@ export class ClusterCapture {
       sink: {
         packet: (packet) => {
           output.sink.packet(packet);
-          this.#counts.set(packet.interface, (this.#counts.get(packet.interface) ?? 0) + 1);
+          this.#counts[packet.interface] = (this.#counts[packet.interface] ?? 0) + 1;
           if (++this.#written === packets) this.stop();
         },
       },
@@ -128,7 +128,7 @@ export class ClusterCapture {
     return choice.hops.flatMap(({ name }) => {
       const id = output.interfaceOf(name);
       if (id === undefined) return [];
-      return [{ ...time, interface: id, received: this.#counts.get(id) ?? 0, dropped: this.losses.get(name) ?? 0 }];
+      return [{ ...time, interface: id, received: this.#counts[id] ?? 0, dropped: this.losses.get(name) ?? 0 }];
     });
   }
 }

@@ -33,6 +33,8 @@ export class HopFrames {
   #segmentPayload = 0;
   #lastPayload = 0;
   #single = false;
+  /** Length of the frame that the outer headers in front of the cutter's segment are written for; 0 for none. */
+  #outerFor = 0;
 
   constructor() {
     this.bytes = this.#arena.bytes;
@@ -77,7 +79,7 @@ export class HopFrames {
     this.at = cutter.outAt - this.#innerOffset;
     this.wireLen = this.#innerOffset + (pkt.payloadAt - pkt.at) + payloadLen;
     this.len = Math.min(this.#innerOffset + cutter.outLen, this.#snapLen);
-    this.#writeOuter();
+    if (this.wireLen !== this.#outerFor) this.#writeOuter(); // all segments but the last have the same
     return true;
   }
 
@@ -96,6 +98,7 @@ export class HopFrames {
     if (validate(pkt) !== 0) return false;
     this.#innerOffset = innerOffset;
     this.#single = false;
+    this.#outerFor = 0;
     this.#segments = pkt.segments;
     this.#segmentPayload = pkt.gsoSize;
     this.#lastPayload = pkt.at + pkt.len - pkt.payloadAt - (this.#segments - 1) * pkt.gsoSize;
@@ -124,6 +127,7 @@ export class HopFrames {
     const arena = this.#arena;
     const { view } = arena;
     const { at } = this;
+    this.#outerFor = this.wireLen;
     arena.copy(at, this.#pkt.at - this.#innerOffset, this.#innerOffset);
     const ipAt = at + ETHERNET_HEADER_LEN;
     const ipHeaderLen = this.#innerOffset - VXLAN_HEADER_LEN - UDP_HEADER_LEN - ETHERNET_HEADER_LEN; // options: a foreign sender's

@@ -176,6 +176,75 @@ test('any packets of any interfaces come back as they were', async () => {
   );
 });
 
+test('packets that differ in their bytes alone, or in one other field, each come back as they were', async () => {
+  const comment = utf8('a comment');
+  const like = { timeHigh: 1, timeLow: 2, comment, packetId: 7, originalLen: 900 };
+  const bytes = (first: number, len = 6) => Uint8Array.from({ length: len }, (_, i) => first + i);
+  const rows: (Partial<WrittenPacket> | 'take' | 'interface' | 'names' | 'statistics')[] = [
+    ...[1, 2, 3].map((first) => ({ ...like, bytes: bytes(first) })),
+    'take',
+    { ...like, bytes: bytes(4) },
+    'interface',
+    { ...like, bytes: bytes(5) },
+    'names',
+    { ...like, bytes: bytes(6) },
+    'statistics',
+    ...[7, 8].map((first) => ({ ...like, bytes: bytes(first) })),
+    { ...like, bytes: bytes(9, 7) },
+    { ...like, bytes: bytes(10, 300) },
+    { ...like, bytes: bytes(11, 300) },
+    ...[
+      { originalLen: 901 },
+      { timeLow: 3 },
+      { timeHigh: 2 },
+      { outgoing: true },
+      { packetId: 8 },
+      { dropped: 3 },
+      { comment: utf8('another') },
+      { interface: 1 },
+    ].flatMap((other, i) => [
+      { ...like, bytes: bytes(12 + i) },
+      { ...like, bytes: bytes(12 + i), ...other },
+    ]),
+  ];
+  const w = new PcapngWriter(about);
+  w.addInterface(eth0);
+  const parts: Uint8Array[] = [];
+  for (const row of rows) {
+    if (row === 'take') parts.push(w.take().slice());
+    else if (row === 'interface') w.addInterface(eth0);
+    else if (row === 'names') w.addNames([{ address: Int32Array.of(0, 0, 0xffff, 1), names: ['one'] }]);
+    else if (row === 'statistics') w.statistics({ interface: 0, timeHigh: 0, timeLow: 0, received: 1, dropped: 0 });
+    else w.packet(packet(row));
+  }
+  const { packets, error } = await readBytes(joined(...parts, w.take()));
+  expect(error).toBeUndefined();
+  const told = rows.flatMap((row) => (typeof row === 'string' ? [] : [packet(row)]));
+  expect(
+    packets.map(({ bytes: found, originalLen, timeNs, flags, comments }) => [
+      ...found,
+      originalLen,
+      timeNs,
+      flags,
+      comments,
+    ]),
+  ).toEqual(
+    told.map((one) => [
+      ...one.bytes,
+      one.originalLen,
+      (BigInt(one.timeHigh) << 32n) | BigInt(one.timeLow),
+      one.outgoing ? 2 : 1,
+      [Buffer.from(one.comment!).toString()],
+    ]),
+  );
+  const ids = packets.map(({ interface: from, options }) => [
+    from.id,
+    options.find(({ code }) => code === 5)!.bytes[0],
+  ]);
+  expect(ids).toEqual(told.map((one) => [one.interface, one.packetId]));
+  expect(packets.filter(({ options }) => options.some(({ code }) => code === 4))).toHaveLength(1);
+});
+
 describe('texts', () => {
   test.each([
     ['of 65,535 bytes is whole', 'x'.repeat(65_535), 65_535],
