@@ -5,9 +5,9 @@
  *     npm run bench:capture
  */
 import { Bench } from 'tinybench';
-import type { CaptureScene } from '../src/api/capture.ts';
 import { PcapngWriter } from '../src/capture/pcapng-writer.ts';
 import { SightingWriter } from '../src/capture/sighting-writer.ts';
+import type { CaptureScene } from '../src/cluster/capture-scene.ts';
 import { Verdicts } from '../src/dataplane/capture.ts';
 import { Captures } from '../src/dataplane/captures.ts';
 import { monotonicNs } from '../src/nodes/monotonic.ts';

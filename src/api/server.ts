@@ -5,9 +5,10 @@
 import { chmodSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { type CaptureScene, captureScene } from '../cluster/capture-scene.ts';
 import type { Cluster, RunningNode, RunningPod } from '../cluster/cluster.ts';
 import { ApiError } from './api-error.ts';
-import { CAPTURE_PROTOCOL, CAPTURE_REQUEST_HEADER, captureScene, handOver } from './capture.ts';
+import { CAPTURE_PROTOCOL, CAPTURE_REQUEST_HEADER, handOver } from './capture.ts';
 import { listConnections } from './connections.ts';
 import { getLink, listLinks, patchLink } from './links.ts';
 import { listOf, nodeObject, podObject } from './objects.ts';
@@ -47,7 +48,7 @@ const routes: readonly (readonly [method: string, pattern: string, handler: Hand
   ['GET', '/apis/podwire.dev/v1/links', (c) => listLinks(c)],
   ['GET', '/apis/podwire.dev/v1/links/:/:', (c, a, b) => getLink(c, findNode(c, a), findNode(c, b))],
   ['PATCH', '/apis/podwire.dev/v1/links/:/:', (c, a, b, body) => patchLink(c, findNode(c, a), findNode(c, b), body!)],
-  ['GET', '/apis/podwire.dev/v1/nodes/:/scene', (c, name) => captureScene(c, findNode(c, name))],
+  ['GET', '/apis/podwire.dev/v1/nodes/:/scene', (c, name) => sceneOf(c, findNode(c, name))],
   ['GET', '/apis/podwire.dev/v1/nodes/:/counters', (c, name) => c.ask(findNode(c, name), 'counters')],
 ];
 
@@ -149,6 +150,10 @@ function decode(segment: string): string {
   } catch {
     throw new ApiError(400, 'BadRequest', `not a path segment: ${segment}`);
   }
+}
+
+function sceneOf({ topology }: Cluster, { node, indexes }: RunningNode): CaptureScene {
+  return captureScene(topology, node, indexes);
 }
 
 function podsIn(cluster: Cluster, namespace: string): unknown[] {

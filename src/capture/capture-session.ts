@@ -4,8 +4,9 @@
  */
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CAPTURE_PROTOCOL, CAPTURE_REQUEST_HEADER, type CaptureScene } from '../api/capture.ts';
+import { CAPTURE_PROTOCOL, CAPTURE_REQUEST_HEADER } from '../api/capture.ts';
 import type { ApiClient } from '../api/client.ts';
+import type { CaptureScene } from '../cluster/capture-scene.ts';
 import type { CaptureRequest } from '../nodes/protocol.ts';
 import { type Sighting, SightingKind } from '../recording/sighting.ts';
 import { Refusal } from '../vessel/refusal.ts';

@@ -2,8 +2,9 @@
  * Hops as users name them: `pod/NS/NAME`, `node/N:host`, `node/N:underlay`, `link/A-B`, `drops`, `all`. What there is,
  * and what a choice of them means on each node.
  */
-import type { CaptureScene } from '../api/capture.ts';
+
 import type { NodeObject, PodObject } from '../api/objects.ts';
+import type { CaptureScene } from '../cluster/capture-scene.ts';
 import { nearestWord } from '../cluster/nearest-word.ts';
 import { Way, way, wayKind } from '../packet/way.ts';
 import { type Sighting, SightingBit } from '../recording/sighting.ts';

@@ -2,7 +2,7 @@
  * A capture file through a simulated cluster: every packet of it is fed at a hop at its own time, and what every hop then
  * sees is written, as a capture of the running cluster would have it. The same input gives the same bytes.
  */
-import type { CaptureScene } from '../api/capture.ts';
+import type { CaptureScene } from '../cluster/capture-scene.ts';
 import type { Topology } from '../cluster/topology.ts';
 import { addressWords } from '../nodes/compile-update.ts';
 import { Replay, type ReplayFrame } from '../ports/replay.ts';

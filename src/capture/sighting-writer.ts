@@ -1,5 +1,5 @@
 /** Sightings as packets of a capture file: frames, times of the calendar, interfaces by hop, comments. */
-import type { CaptureScene } from '../api/capture.ts';
+import type { CaptureScene } from '../cluster/capture-scene.ts';
 import { Way, wayKind } from '../packet/way.ts';
 import { type Sighting, SightingBit } from '../recording/sighting.ts';
 import { HopFrames } from './hop-frames.ts';

@@ -4,7 +4,7 @@
  *     n1: from pod/shop/web | forwarded to n2 | conntrack ESTABLISHED, tcp ESTABLISHED, original
  *     n2: from n1 | DROPPED at route: NoSuchPod | The destination is in this node's pod CIDR, … | look: The pod is gone …
  */
-import type { CaptureScene } from '../api/capture.ts';
+import type { CaptureScene } from '../cluster/capture-scene.ts';
 import { ConnectionFlag } from '../conntrack/connections.ts';
 import { sctpStateNames } from '../conntrack/sctp-states.ts';
 import { tcpStateNames } from '../conntrack/tcp-states.ts';

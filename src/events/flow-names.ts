@@ -1,6 +1,7 @@
 /** Who has which address, as hubble shows endpoints: pods by namespace and name, nodes by name, the rest as the world. */
-import type { CaptureScene } from '../api/capture.ts';
+
 import type { NodeObject, PodObject } from '../api/objects.ts';
+import type { CaptureScene } from '../cluster/capture-scene.ts';
 import { Way, wayKind } from '../packet/way.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
 

@@ -2,11 +2,12 @@
  * `events/`: what happens to flows, as records that other programs know: the field names and their meaning are those of
  * hubble's Flow (cilium api/v1/flow/flow.proto, as its JSON has them); what podwire knows beyond that stands beside them.
  */
-import type { CaptureScene } from '../api/capture.ts';
+
 import { type FrameSummary, type IpSummary, summarizeFrame } from '../capture/frame-summary.ts';
 import { icmpName } from '../capture/icmp-words.ts';
 import type { TcpSummary } from '../capture/transport-summary.ts';
 import { hopName, stageOf, verdictOf, wayName } from '../capture/verdict-words.ts';
+import type { CaptureScene } from '../cluster/capture-scene.ts';
 import { Drop, dropReasons, outcomeReason } from '../packet/outcome.ts';
 import { Way, wayKind } from '../packet/way.ts';
 import { type Sighting, SightingBit } from '../recording/sighting.ts';

@@ -1,11 +1,9 @@
 /** Captures of a simulated cluster: what every node tells of its packets, in the one order in which it happened. */
-import type { CaptureScene } from '../api/capture.ts';
-import { hostAddresses } from '../cluster/compile.ts';
+import { type CaptureScene, captureScene } from '../cluster/capture-scene.ts';
 import type { Topology, TopologyNode } from '../cluster/topology.ts';
 import { Verdicts } from '../dataplane/capture.ts';
 import { Captures } from '../dataplane/captures.ts';
 import { addressWords } from '../nodes/compile-update.ts';
-import { Way, way } from '../packet/way.ts';
 import { createRing, RingReader } from '../recording/ring.ts';
 import { Sighting, SightingBytes, SightingKind } from '../recording/sighting.ts';
 import { ADDRESS_WORDS } from '../wire/address.ts';
@@ -40,7 +38,8 @@ export class SimCaptures {
   }
 
   #tap(topology: Topology, node: TopologyNode): Tapped {
-    const scene = sceneOf(topology, node);
+    const indexes = new Map(podsOf(topology, node).map((pod, index) => [pod, index]));
+    const scene = captureScene(topology, node, indexes);
     const { dataplane } = this.#sim.nodes.get(node.name)!;
     const address = addressWords(node.underlayAddress)[ADDRESS_WORDS - 1]!;
     const captures = new Captures(dataplane, { address, routerMac: undefined }, () => this.#clockNs());
@@ -72,21 +71,4 @@ export class SimCaptures {
       }
     }
   }
-}
-
-/** What `captureScene` says of a running node. */
-function sceneOf(topology: Topology, node: TopologyNode): CaptureScene {
-  const others = topology.nodes.filter((other) => other !== node);
-  const pods = podsOf(topology, node).map(({ namespace, name, addresses }, index) => {
-    return { way: way(Way.Pod, index), name: `pod/${namespace}/${name}`, addresses };
-  });
-  return {
-    node: node.name,
-    hops: [
-      ...pods,
-      { way: way(Way.Host, 0), name: `node/${node.name}:host`, addresses: hostAddresses(node) },
-      { way: way(Way.None, 0), name: `node/${node.name}:underlay`, addresses: [node.underlayAddress] },
-    ],
-    endpoints: [...others, ...topology.tunnelEndpoints].map(({ name }) => name),
-  };
 }

@@ -1,8 +1,8 @@
 /** Hops by name: what a cluster has, what a choice means on each node, and what a sighting belongs to. */
 import { describe, expect, test } from 'vitest';
-import type { CaptureScene } from '../../src/api/capture.ts';
 import type { NodeObject, PodObject } from '../../src/api/objects.ts';
 import { clusterHops, HopChoice } from '../../src/capture/hops.ts';
+import type { CaptureScene } from '../../src/cluster/capture-scene.ts';
 import { SightingBit } from '../../src/recording/sighting.ts';
 import { Refusal } from '../../src/vessel/refusal.ts';
 import { API, HOST, N2, N3, scene, sightingOf, UNDERLAY, WEB } from './sightings.ts';

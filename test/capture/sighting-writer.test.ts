@@ -1,9 +1,9 @@
 /** Sightings as packets of a file: times, interfaces, directions, ids, comments, what was lost. */
 import { describe, expect, test } from 'vitest';
-import type { CaptureScene } from '../../src/api/capture.ts';
 import type { WrittenPacket } from '../../src/capture/pcapng-writer.ts';
 import { SightingWriter, type SightingWriterOptions } from '../../src/capture/sighting-writer.ts';
 import { verdictWords } from '../../src/capture/verdict-words.ts';
+import type { CaptureScene } from '../../src/cluster/capture-scene.ts';
 import { Drop, Place } from '../../src/packet/outcome.ts';
 import { type Sighting, SightingBit } from '../../src/recording/sighting.ts';
 import { CapturedWorld, UNDERLAY as UNDERLAY_HOP } from '../dataplane/captured-world.ts';

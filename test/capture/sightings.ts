@@ -1,5 +1,5 @@
 /** Sightings made by hand, and what the numbers in them mean. */
-import type { CaptureScene } from '../../src/api/capture.ts';
+import type { CaptureScene } from '../../src/cluster/capture-scene.ts';
 import { Way, way } from '../../src/packet/way.ts';
 import { Sighting } from '../../src/recording/sighting.ts';
 

@@ -1,6 +1,7 @@
 /** Flow records of what happens in `test/dataplane/world.ts`, told by the capture that nodes have. */
-import type { CaptureScene } from '../../src/api/capture.ts';
+
 import type { NodeObject, PodObject } from '../../src/api/objects.ts';
+import type { CaptureScene } from '../../src/cluster/capture-scene.ts';
 import { type CaptureSpec, Verdicts } from '../../src/dataplane/capture.ts';
 import { Captures } from '../../src/dataplane/captures.ts';
 import { FlowNames } from '../../src/events/flow-names.ts';

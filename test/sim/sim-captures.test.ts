@@ -1,6 +1,6 @@
 /** What captures of a simulated cluster tell, and that they change nothing of what it does. */
 import { describe, expect, test } from 'vitest';
-import type { CaptureScene } from '../../src/api/capture.ts';
+import type { CaptureScene } from '../../src/cluster/capture-scene.ts';
 import { type Sighting, SightingBit } from '../../src/recording/sighting.ts';
 import { SimCaptures } from '../../src/sim/sim-captures.ts';
 import { Simulation } from '../../src/sim/simulation.ts';

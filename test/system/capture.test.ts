@@ -89,7 +89,9 @@ for (const { name, flags, bytes } of kinds) {
       test('nothing malformed, no wrong checksum, in order of time, and as many packets as it says', async () => {
         expect(await faults(path)).toEqual([]);
         expect(await capinfos(path)).toMatch(/Strict time order: +True/);
-        expect(summary).toBe(`${await packetCount(path)} packets captured\n`);
+        expect(summary).toBe(
+          `podwire capture: listening at 7 hops; Ctrl-C ends\n${await packetCount(path)} packets captured\n`,
+        );
       });
 
       test('hops have names and descriptions', async () => {
@@ -215,7 +217,7 @@ for (const { name, flags, bytes } of kinds) {
         const { client, server } = await transfer(cluster, 'a', 'b', b.v4, RANDOM_TCP_PORT, bytes);
         const { code, stderr } = await capture.end();
         expect(code).toBe(0);
-        expect(stderr).toMatch(/^\d+ packets captured\n$/);
+        expect(stderr).toMatch(/^podwire capture: listening at 7 hops; Ctrl-C ends\n\d+ packets captured\n$/);
         expect([client.received, server.received]).toEqual([server.sent, client.sent]);
         const hashes = await streamHashes(capture.path, RANDOM_TCP_PORT);
         expect([...hashes.keys()].sort()).toEqual(HOPS);
