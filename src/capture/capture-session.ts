@@ -102,8 +102,8 @@ export class CaptureSession {
    */
   async run(nodes: readonly string[], live: boolean): Promise<void> {
     const sources = nodes.map((node) => this.#expect(node)); // all, before the first tells anything
-    await Promise.all(sources.map((source) => this.#connect(source)));
     try {
+      await Promise.all(sources.map((source) => this.#connect(source)));
       await this.#watch(live);
       if (this.#failure !== undefined) throw this.#failure;
       this.#merge.drain(this.#take, true);

@@ -4,15 +4,13 @@ import type { NodeObject, ObjectList, PodObject } from '../api/objects.ts';
 import { DiskFull, ReaderGone } from '../capture/capture-file.ts';
 import { isClassic, openCaptureOutput } from '../capture/capture-output.ts';
 import { ClusterCapture } from '../capture/cluster-capture.ts';
-import { compileFilter } from '../capture/filter/compile-filter.ts';
-import { FilterError } from '../capture/filter/filter-error.ts';
 import { clusterHops, HopChoice } from '../capture/hops.ts';
 import type { NamedAddress } from '../capture/pcapng-writer.ts';
 import { Verdicts } from '../dataplane/capture.ts';
 import type { CaptureRequest } from '../nodes/protocol.ts';
-import { Refusal } from '../vessel/refusal.ts';
 import { parseAddress } from '../wire/address.ts';
 import { clusterName, clusterOption, readArguments, readCount, readTime, UsageError } from './arguments.ts';
+import { readFilter } from './filter.ts';
 import { formatTable } from './table.ts';
 
 export const usage = `Usage: podwire capture [-i HOP[,HOP]...] [-w FILE] [-c N] [-s BYTES] [--duration TIME] [--last TIME] [FILTER]
@@ -64,7 +62,7 @@ const BUFFER_KIB_MAX = 262_144;
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(argv, options, usage);
   const limits = readLimits(values);
-  const program = positionals.length === 0 ? null : await readFilter(positionals.join(' '));
+  const filter = await readFilter(positionals.join(' '));
   const client = new ApiClient(clusterName(values.name));
   const { items: nodes } = await client.get<ObjectList<NodeObject>>('/api/v1/nodes');
   const { items: pods } = await client.get<ObjectList<PodObject>>('/api/v1/pods');
@@ -85,7 +83,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     snapLen: limits.snapLen,
     verdicts: choice.drops ? Verdicts.Dropped : Verdicts.All,
     noise: values.noise,
-    filter: program,
+    filter,
     ringBytes: limits.ringBytes,
     lastMs: limits.lastMs,
     live: limits.lastMs === 0,
@@ -145,16 +143,6 @@ function namesOf(nodes: readonly NodeObject[], pods: readonly PodObject[]): Name
       return status.podIPs.flatMap(({ ip }) => named(ip, `${metadata.namespace}/${metadata.name}`));
     }),
   ];
-}
-
-/** @throws Refusal that shows the place in the expression. */
-async function readFilter(text: string): Promise<number[]> {
-  try {
-    return [...(await compileFilter(text))];
-  } catch (error) {
-    if (!(error instanceof FilterError)) throw error;
-    throw new Refusal(`  ${text}\n  ${' '.repeat(error.column - 1)}^\nfilter: ${error.message}`);
-  }
 }
 
 interface Limits {

@@ -2,8 +2,6 @@
 import { ApiClient } from '../api/client.ts';
 import type { NodeObject, ObjectList, PodObject } from '../api/objects.ts';
 import { CaptureSession } from '../capture/capture-session.ts';
-import { compileFilter } from '../capture/filter/compile-filter.ts';
-import { FilterError } from '../capture/filter/filter-error.ts';
 import { Verdicts } from '../dataplane/capture.ts';
 import { FlowNames } from '../events/flow-names.ts';
 import { flowRecord } from '../events/flow-record.ts';
@@ -12,7 +10,8 @@ import { LossTeller } from '../events/loss-teller.ts';
 import { RecentRecords } from '../events/recent-records.ts';
 import { epochNs, monotonicNs } from '../nodes/monotonic.ts';
 import type { CaptureRequest } from '../nodes/protocol.ts';
-import { clusterName, UsageError } from './arguments.ts';
+import { clusterName } from './arguments.ts';
+import { readFilter } from './filter.ts';
 import { type ObserveOrder, observeUsage, readObserve } from './observe-arguments.ts';
 import { FlowWriter } from './observe-output.ts';
 
@@ -28,7 +27,7 @@ const PAST_MS = 500;
 export async function run(argv: readonly string[]): Promise<number> {
   const terminal = process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '';
   const order = readObserve(argv, Date.now(), terminal);
-  const filter = order.expression === '' ? null : [...(await programOf(order.expression))];
+  const filter = await readFilter(order.expression);
   const client = new ApiClient(clusterName(order.cluster));
   const { items: nodes } = await client.get<ObjectList<NodeObject>>('/api/v1/nodes');
   const { items: pods } = await client.get<ObjectList<PodObject>>('/api/v1/pods');
@@ -45,15 +44,6 @@ export async function run(argv: readonly string[]): Promise<number> {
   return await new Observer(client, order, new FlowNames(nodes, pods), request).run(
     nodes.map(({ metadata }) => metadata.name),
   );
-}
-
-async function programOf(expression: string): Promise<Int32Array> {
-  try {
-    return await compileFilter(expression);
-  } catch (error) {
-    if (error instanceof FilterError) throw new UsageError(`FILTER: ${error.message}`, usage);
-    throw error;
-  }
 }
 
 class Observer {

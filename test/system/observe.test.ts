@@ -210,7 +210,7 @@ describeUnless(lacks, 'observe', () => {
     for (const [words, message] of [
       [['--service', 'web'], '--service: flows name pods, not services'],
       [['--verdict', 'AUDIT'], '--verdict takes FORWARDED or DROPPED'],
-      [['tcp', 'prot', '80'], 'FILTER: column '],
+      [['tcp', 'prot', '80'], 'filter: column '],
     ] as const) {
       test(words.join(' '), async () => {
         const { code, stderr } = await observe(...words);
