@@ -170,8 +170,8 @@ describe('times', () => {
 
   test('that are too many end the clock, not the replay', async () => {
     const week = 7n * 86_400n * 10n ** 9n;
-    const frames = Array.from({ length: 13_000 }, (_, i) => record(frame, { timeNs: BigInt(i) * week }));
-    expect(counts(await replayed(frames))).toMatchObject({ read: 13_000, forwarded: 13_000 });
+    const frames = Array.from({ length: 11_500 }, (_, i) => record(frame, { timeNs: BigInt(i) * week }));
+    expect(counts(await replayed(frames))).toMatchObject({ read: 11_500, forwarded: 11_500 });
   });
 });
 

@@ -181,7 +181,7 @@ test('captures change neither packets nor counters, whatever they wish', () => {
   });
 });
 
-describe('a million packets, captured', () => {
+describe('packets without end, captured', () => {
   test('leave the garbage collector no more to do than without', async () => {
     const program = new URL('packet-storm.ts', import.meta.url).pathname;
     const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', program, 'captured']);

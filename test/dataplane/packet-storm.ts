@@ -14,8 +14,11 @@ import { buildFrame, type FrameSpec } from '../support/frames.ts';
 import { arp, NEXT_HOP, solicitation } from './link-frames.ts';
 import { encapsulated, NODE_MAC, nodes, type PlaceName, places, World, words } from './world.ts';
 
-const PACKETS = 1_000_000;
+/** Captured ones are fewer in a hurry: `PODWIRE_PACKETS` says how many. */
+const PACKETS = process.argv.includes('captured') ? Number(process.env['PODWIRE_PACKETS'] ?? 300_000) : 1_000_000;
 const WARM_UP = 200_000;
+/** Packets that leave garbage, to show that it would be seen. */
+const PROOF = 500_000;
 const LEGS = 5;
 
 /** A frame in the arena, ready to be received again and again. */
@@ -170,7 +173,7 @@ async function storm(): Promise<Storm> {
   });
   const heapGrowthBytes = growths.sort((a, b) => a - b)[LEGS >> 1]!;
   const collectionsOfProof = await collectionsDuring(() => {
-    for (let i = 0; i < PACKETS / 2; i++) {
+    for (let i = 0; i < PROOF; i++) {
       receive(world, all[i % all.length]!, pkt, at, WARM_UP + PACKETS + i);
       kept[0] = { i };
       if ((i & 255) === 0) read();
