@@ -15,7 +15,8 @@ import { arp, NEXT_HOP, solicitation } from './link-frames.ts';
 import type { Storm } from './packet-storm.ts';
 import { encapsulated, NODE_MAC, nodes, type PlaceName, places, World, words } from './world.ts';
 
-const SENT = 4000;
+/** `PODWIRE_PACKETS=1000000` makes it 4,000. */
+const SENT = Number(process.env['PODWIRE_PACKETS'] ?? 300_000) / 250;
 const hopOf: Record<PlaceName, number> = { web: WEB, api: API, host: HOST };
 
 function busyWorld(): World {

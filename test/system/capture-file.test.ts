@@ -20,8 +20,8 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CaptureFile, DiskFull, openCaptureFile, ReaderGone } from '../../src/capture/capture-file.ts';
 import { PcapngWriter } from '../../src/capture/pcapng-writer.ts';
+import { readBytes } from '../capture/build.ts';
 import { missing } from '../support/requires.ts';
-import { readBytes } from './build.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'podwire-places-'));
 const inFolder = (name: string) => join(folder, name);
