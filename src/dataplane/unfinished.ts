@@ -3,7 +3,7 @@
  * packets over loopback or veth with inner checksums that hold the pseudo header's sum only, and TCP superframes whole;
  * a UDP socket tells of neither. (The underlay by TAP does: there the virtio header says it.)
  */
-import { Drop, type Outcome } from '../packet/outcome.ts';
+import { CONTINUE, Drop, type Outcome } from '../packet/outcome.ts';
 import { ChecksumState, type Packet } from '../packet/packet.ts';
 import { holdsPseudoSum } from '../packet/rewrite.ts';
 import { validate } from '../packet/validate.ts';
@@ -19,22 +19,35 @@ import type { Dataplane } from './dataplane.ts';
  */
 export function validateInner(dp: Dataplane, pkt: Packet): Outcome {
   const valid = validate(pkt);
-  if (valid !== Drop.BadL4Checksum && valid !== Drop.BadOffload) return valid;
+  if (valid !== Drop.BadL4Checksum && valid !== Drop.BadOffload && !mayBeSuperframe(pkt, valid, dp.node.tunnelMtu)) {
+    return valid;
+  }
   if (dp.endpoints.list[wayIndex(pkt.ingress)]?.kernelLocal !== true) return valid;
   return adoptUnfinished(pkt, dp.node.tunnelMtu) ? validate(pkt) : valid;
 }
 
 /**
+ * One in 65,536 superframes has a payload with which the pseudo header's sum is the right checksum by chance: it looks
+ * like a finished packet that is too large.
+ */
+function mayBeSuperframe(pkt: Packet, valid: Outcome, mtu: number): boolean {
+  return valid === CONTINUE && pkt.gsoSize === 0 && ipLenOf(pkt) > mtu;
+}
+
+function ipLenOf(pkt: Packet): number {
+  return pkt.at + pkt.len - pkt.l3At;
+}
+
+/**
  * Takes over what a kernel has left undone, where the checksum field says so; false, and nothing changed, where it does
- * not. Pre: `validate` had nothing but checksum or offload against the packet.
+ * not. Pre: `validate` had nothing but checksum or offload against the packet, or the packet `mayBeSuperframe`.
  */
 export function adoptUnfinished(pkt: Packet, mtu: number): boolean {
   const tcp = pkt.protocol === Protocol.Tcp;
-  if (pkt.checksum !== ChecksumState.Unverified || !(tcp || pkt.protocol === Protocol.Udp)) return false;
+  if (pkt.checksum === ChecksumState.Partial || !(tcp || pkt.protocol === Protocol.Udp)) return false;
   if (!holdsPseudoSum(pkt)) return false;
-  const ipLen = pkt.at + pkt.len - pkt.l3At;
   // A superframe without its segment size: TCP's is what fills the tunnel's MTU; UDP's cannot be known.
-  if (pkt.gsoSize === 0 && ipLen > mtu) {
+  if (pkt.gsoSize === 0 && ipLenOf(pkt) > mtu) {
     const room = mtu - (pkt.payloadAt - pkt.l3At);
     if (!tcp || room <= 0) return false;
     pkt.gsoSize = room;
