@@ -1,10 +1,19 @@
 /** The library's entry: what a program may use of podwire. */
 import { ApiClient } from './api/client.ts';
 import type { Connection } from './api/connections.ts';
-import type { NodeObject, ObjectList, PodObject } from './api/objects.ts';
+import { type CreateClusterOptions, createSimulatedCluster, type SimulatedCluster } from './sim/create-cluster.ts';
+import type { Node as NodeObject, Pod as PodObject } from './store/object.ts';
+import { kinds } from './store/resources.ts';
 
 export type { Connection, Tuple } from './api/connections.ts';
-export type { NodeObject, PodObject } from './api/objects.ts';
+export type {
+  CreateClusterOptions,
+  ProbeAnswer,
+  ProbeQuestion,
+  SimulatedCluster,
+  SimulatedPod,
+} from './sim/create-cluster.ts';
+export type { Node as NodeObject, Pod as PodObject } from './store/object.ts';
 
 /** A cluster that `podwire up` has started. */
 export interface ClusterHandle {
@@ -18,11 +27,17 @@ export interface ClusterHandle {
 export function connectCluster(name = 'podwire'): ClusterHandle {
   const client = new ApiClient(name);
   return {
-    nodes: async () => (await client.get<ObjectList<NodeObject>>('/api/v1/nodes')).items,
-    pods: async () => (await client.get<ObjectList<PodObject>>('/api/v1/pods')).items,
+    nodes: async () => (await client.list(kinds.Node)).items,
+    pods: async () => (await client.list(kinds.Pod)).items,
     connections: async (node) => {
       const path = `/apis/podwire.dev/v1/nodes/${encodeURIComponent(node)}/connections`;
       return (await client.get<{ items: Connection[] }>(path)).items;
     },
   };
+}
+
+/** A cluster in this process, on virtual time; needs no rights and leaves nothing behind. */
+export async function createCluster(options: CreateClusterOptions): Promise<SimulatedCluster> {
+  if (options.backend === 'sim') return createSimulatedCluster(options);
+  throw new Error('createCluster has the backend "sim"; a real cluster is started by `podwire up`');
 }

@@ -1,11 +1,38 @@
 /** A client of a running cluster's API. */
-import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http';
 import type { Socket } from 'node:net';
+import type { KubernetesObject } from '../store/object.ts';
+import type { Resource } from '../store/resources.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { socketPath } from '../vessel/run-directory.ts';
+import { collectionPath, objectPath } from './resource-path.ts';
 
 /** A cluster process that was stopped does not answer; nobody should wait for it for ever. */
 const TIMEOUT_MS = 5_000;
+
+/** The cluster has refused a request. `message` is its words. */
+export class AnswerError extends Refusal {
+  readonly code: number;
+  readonly reason: string;
+
+  constructor(code: number, reason: string, message: string) {
+    super(message);
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+export interface ObjectList<T> {
+  readonly metadata: { readonly resourceVersion: string };
+  readonly items: readonly T[];
+}
+
+export interface ListQuery {
+  /** undefined: all. */
+  readonly namespace?: string | undefined;
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+}
 
 export class ApiClient {
   readonly #cluster: string;
@@ -16,16 +43,65 @@ export class ApiClient {
     this.#socketPath = socketPath(cluster);
   }
 
-  get<T>(path: string): Promise<T> {
-    return this.#request('GET', path);
+  list<T extends KubernetesObject>(resource: Resource<T>, query: ListQuery = {}): Promise<ObjectList<T>> {
+    return this.get(listPath(resource, query));
   }
 
-  post<T>(path: string): Promise<T> {
-    return this.#request('POST', path);
+  /** @throws AnswerError NotFound */
+  object<T extends KubernetesObject>(resource: Resource<T>, namespace: string, name: string): Promise<T> {
+    return this.get(objectPath(resource, namespace, name));
+  }
+
+  /**
+   * Changes of objects as they come, until the cluster ends.
+   *
+   * @param resourceVersion of the list that the caller knows
+   */
+  async *watch<T extends KubernetesObject>(
+    resource: Resource<T>,
+    query: ListQuery,
+    resourceVersion: string,
+  ): AsyncGenerator<{ readonly type: string; readonly object: T }> {
+    for await (const line of this.lines(listPath(resource, query, { watch: '1', resourceVersion }))) {
+      const { type, object } = JSON.parse(line);
+      if (type === 'ERROR') throw new AnswerError(object.code, object.reason, object.message);
+      yield { type, object };
+    }
+  }
+
+  get<T>(path: string): Promise<T> {
+    return this.#ask({ path });
+  }
+
+  /** @param timeoutMs of silence, for work that takes its time */
+  post<T>(path: string, body?: object, timeoutMs = TIMEOUT_MS): Promise<T> {
+    return this.#ask({ method: 'POST', path, timeout: timeoutMs }, body);
   }
 
   patch<T>(path: string, body: object): Promise<T> {
-    return this.#request('PATCH', path, JSON.stringify(body));
+    return this.#ask({ method: 'PATCH', path }, body);
+  }
+
+  delete<T>(path: string, timeoutMs = TIMEOUT_MS): Promise<T> {
+    return this.#ask({ method: 'DELETE', path, timeout: timeoutMs });
+  }
+
+  /** The lines of a long answer, as they come, until it ends or the cluster does. */
+  async *lines(path: string): AsyncGenerator<string> {
+    const response = await this.#open({ path });
+    response.socket.setTimeout(0); // it may be long before there is something to say
+    let rest = '';
+    try {
+      for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
+        const lines = (rest + chunk).split('\n');
+        rest = lines.pop()!;
+        yield* lines;
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
+    } finally {
+      response.destroy();
+    }
   }
 
   /** A connection that has been switched to another protocol, and what came with the answer. */
@@ -36,44 +112,44 @@ export class ApiClient {
   ): Promise<{ socket: Socket; head: Buffer }> {
     return new Promise((resolve, reject) => {
       const headers = { connection: 'Upgrade', upgrade: protocol, ...more };
-      const outgoing = request({ socketPath: this.#socketPath, path, headers, timeout: TIMEOUT_MS }, (response) => {
-        this.#read(response, resolve as never, reject);
-      });
+      const outgoing = this.#request({ path, headers }, reject);
+      outgoing.on('response', (response) => void refusalOf(response).then(reject, reject));
       outgoing.on('upgrade', (_, socket, head) => {
         socket.setTimeout(0);
         resolve({ socket, head });
       });
-      this.#settle(outgoing, reject);
       outgoing.end();
     });
   }
 
-  #request<T>(method: string, path: string, body = ''): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const outgoing = request({ socketPath: this.#socketPath, method, path, timeout: TIMEOUT_MS }, (response) => {
-        this.#read(response, resolve, reject);
+  async #ask<T>(options: RequestOptions, body?: object): Promise<T> {
+    const response = await this.#open(options, body === undefined ? '' : JSON.stringify(body));
+    try {
+      return JSON.parse(await textOf(response)) as T;
+    } catch {
+      throw new Refusal(`cluster "${this.#cluster}" broke off in the middle of its answer`);
+    }
+  }
+
+  /** An answer that is no error. */
+  #open(options: RequestOptions, body = ''): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const outgoing = this.#request(options, reject);
+      outgoing.on('response', (response) => {
+        if (response.statusCode === 200) resolve(response);
+        else refusalOf(response).then(reject, reject);
       });
-      this.#settle(outgoing, reject);
       outgoing.end(body);
     });
   }
 
-  #read<T>(response: IncomingMessage, resolve: (answer: T) => void, reject: (error: Error) => void): void {
-    const chunks: Buffer[] = [];
-    response.on('data', (chunk: Buffer) => chunks.push(chunk));
-    response.on('error', reject);
-    response.on('end', () => {
-      const answer = JSON.parse(Buffer.concat(chunks).toString('utf8')) as T & { message?: string };
-      if (response.statusCode === 200) resolve(answer);
-      else reject(new Refusal(answer.message ?? `the cluster answered ${response.statusCode}`));
-    });
-  }
-
-  #settle(outgoing: ClientRequest, reject: (error: Error) => void): void {
+  #request(options: RequestOptions, reject: (error: Error) => void): ClientRequest {
+    const outgoing = request({ socketPath: this.#socketPath, timeout: TIMEOUT_MS, ...options });
     outgoing.on('timeout', () => {
       outgoing.destroy(new Refusal(`cluster "${this.#cluster}" does not answer: its cluster process may be stopped`));
     });
     outgoing.on('error', (error: NodeJS.ErrnoException) => reject(this.#explain(error)));
+    return outgoing;
   }
 
   #explain(error: NodeJS.ErrnoException): Error {
@@ -81,6 +157,34 @@ export class ApiClient {
     if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
       return new Refusal(`no cluster named "${this.#cluster}" is running; start one: podwire up PATH`);
     }
+    if (error.code === 'ECONNRESET' || error.code === 'EPIPE') {
+      return new Refusal(`cluster "${this.#cluster}" has ended before it answered`);
+    }
     return error;
+  }
+}
+
+function listPath(resource: Resource, query: ListQuery, more: Readonly<Record<string, string>> = {}): string {
+  const { namespace, labelSelector, fieldSelector } = query;
+  const parameters = new URLSearchParams(more);
+  if (labelSelector !== undefined) parameters.set('labelSelector', labelSelector);
+  if (fieldSelector !== undefined) parameters.set('fieldSelector', fieldSelector);
+  return `${collectionPath(resource, namespace)}${parameters.size === 0 ? '' : `?${parameters}`}`;
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function refusalOf(response: IncomingMessage): Promise<AnswerError> {
+  const code = response.statusCode ?? 0;
+  const text = await textOf(response);
+  try {
+    const { message, reason } = JSON.parse(text) as { message: string; reason: string };
+    return new AnswerError(code, reason, message);
+  } catch {
+    return new AnswerError(code, 'Unknown', `the cluster answered ${code}`);
   }
 }

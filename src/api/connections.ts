@@ -1,5 +1,5 @@
 /** A node's connection table as objects: both tuples, state and counters, in the words of conntrack(8). */
-import type { Cluster, RunningNode } from '../cluster/cluster.ts';
+import type { RunningNode } from '../cluster/cluster.ts';
 import { ConnectionFlag } from '../conntrack/connections.ts';
 import { sctpStateNames } from '../conntrack/sctp-states.ts';
 import { tcpStateNames } from '../conntrack/tcp-states.ts';
@@ -7,6 +7,7 @@ import type { ConnectionSnapshot } from '../nodes/protocol.ts';
 import { KEY_DESTINATION, KEY_PORTS, KEY_SOURCE, KEY_WORDS, keyIsIcmp, keyProtocol } from '../packet/flow-key.ts';
 import { formatAddress } from '../wire/address.ts';
 import { Protocol } from '../wire/protocol.ts';
+import type { ClusterApi } from './cluster-api.ts';
 
 export interface Tuple {
   readonly source: string;
@@ -44,7 +45,10 @@ const protocolNames: Readonly<Record<number, string>> = {
   [Protocol.Sctp]: 'sctp',
 };
 
-export async function listConnections(cluster: Cluster, node: RunningNode): Promise<{ items: Connection[] }> {
+export async function listConnections(
+  cluster: Pick<ClusterApi, 'ask'>,
+  node: RunningNode,
+): Promise<{ items: Connection[] }> {
   const snapshot = (await cluster.ask(node, 'connections')) as ConnectionSnapshot;
   return { items: Array.from(snapshot.state, (_, i) => connection(node.node.name, snapshot, i)) };
 }

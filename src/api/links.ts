@@ -1,7 +1,8 @@
 /** Links as objects: `{"nodes": ["n1", "n2"], "delayMs": 20, "jitterMs": 0, "loss": 0.01, …}`. */
-import type { Cluster, RunningNode } from '../cluster/cluster.ts';
+import type { RunningNode } from '../cluster/cluster.ts';
 import { type ClusterLink, type LinkQuality, PERFECT } from '../cluster/links.ts';
-import { ApiError } from './api-error.ts';
+import { ApiError, parseJson } from './api-error.ts';
+import type { ClusterApi } from './cluster-api.ts';
 
 /** More than any path on Earth, also to the Moon; and the memory of waiting packets is bounded anyway. */
 const DELAY_MS_MAX = 60_000;
@@ -15,11 +16,11 @@ const limits: Readonly<Record<keyof LinkQuality, number>> = {
   reorder: 1,
 };
 
-export function listLinks(cluster: Cluster): { items: ClusterLink[] } {
+export function listLinks(cluster: Pick<ClusterApi, 'links'>): { items: ClusterLink[] } {
   return { items: cluster.links.list() };
 }
 
-export function getLink(cluster: Cluster, a: RunningNode, b: RunningNode): ClusterLink {
+export function getLink(cluster: Pick<ClusterApi, 'links'>, a: RunningNode, b: RunningNode): ClusterLink {
   refuseOneNode(a, b);
   return cluster.links.get(a.node, b.node);
 }
@@ -29,7 +30,12 @@ export function getLink(cluster: Cluster, a: RunningNode, b: RunningNode): Clust
  *
  * @param body JSON, an object of numbers.
  */
-export async function patchLink(cluster: Cluster, a: RunningNode, b: RunningNode, body: string): Promise<ClusterLink> {
+export async function patchLink(
+  cluster: Pick<ClusterApi, 'links' | 'setLink'>,
+  a: RunningNode,
+  b: RunningNode,
+  body: string,
+): Promise<ClusterLink> {
   refuseOneNode(a, b);
   const { nodes: _, ...before } = cluster.links.get(a.node, b.node);
   const quality = { ...before, ...readChanges(body) };
@@ -45,12 +51,7 @@ function refuseOneNode(a: RunningNode, b: RunningNode): void {
 }
 
 function readChanges(body: string): Partial<LinkQuality> {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    throw new ApiError(400, 'BadRequest', 'the body is not JSON');
-  }
+  const value = parseJson(body);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ApiError(400, 'BadRequest', 'the body is no object');
   }

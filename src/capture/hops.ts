@@ -3,11 +3,11 @@
  * and what a choice of them means on each node.
  */
 
-import type { NodeObject, PodObject } from '../api/objects.ts';
 import type { CaptureScene } from '../cluster/capture-scene.ts';
 import { nearestWord } from '../cluster/nearest-word.ts';
 import { Way, way, wayKind } from '../packet/way.ts';
 import { type Sighting, SightingBit } from '../recording/sighting.ts';
+import type { Node, Pod } from '../store/object.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { hopName } from './verdict-words.ts';
 
@@ -61,16 +61,16 @@ export class HopChoice {
 }
 
 /** Every hop of a cluster: pods, hosts, underlays, links. */
-export function clusterHops(nodes: readonly NodeObject[], pods: readonly PodObject[]): Hop[] {
+export function clusterHops(nodes: readonly Node[], pods: readonly Pod[]): Hop[] {
   const hops: Hop[] = [];
   for (const { metadata, spec, status } of pods) {
     if (spec.hostNetwork === true) continue; // what it sends is seen at its node's host
-    const addresses = status.podIPs.map(({ ip }) => ip).join(', ');
+    const addresses = (status?.podIPs ?? []).map(({ ip }) => ip).join(', ');
     const pod = `${metadata.namespace}/${metadata.name}`;
     hops.push({ name: `pod/${pod}`, description: `pod ${pod} on ${spec.nodeName}, ${addresses}` });
   }
   for (const { metadata, status } of nodes) {
-    const address = status.addresses.find(({ type }) => type === 'InternalIP')?.address ?? '';
+    const address = status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? '';
     const { name } = metadata;
     hops.push({ name: `node/${name}:host`, description: `network namespace of node ${name}, ${address}` });
     hops.push({ name: `node/${name}:underlay`, description: `underlay of node ${name}, ${address}, VXLAN` });

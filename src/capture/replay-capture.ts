@@ -3,7 +3,7 @@
  * sees is written, as a capture of the running cluster would have it. The same input gives the same bytes.
  */
 import type { CaptureScene } from '../cluster/capture-scene.ts';
-import type { Topology } from '../cluster/topology.ts';
+import type { ClusterPlan } from '../cluster/plan.ts';
 import { addressWords } from '../nodes/compile-update.ts';
 import { Replay, type ReplayFrame } from '../ports/replay.ts';
 import type { Sighting } from '../recording/sighting.ts';
@@ -40,7 +40,7 @@ export interface ReplayPair {
 }
 
 export interface ReplaySettings {
-  readonly topology: Topology;
+  readonly plan: ClusterPlan;
   /** Where every frame is fed; undefined for the place that its source stands for. */
   readonly at: ReplayPlace | ReplayUnderlay | undefined;
   readonly map: readonly ReplayPair[];
@@ -74,14 +74,14 @@ export class ReplayCapture {
 
   /** @param output is asked for nothing but blocks: take what it has whenever that is convenient. */
   constructor(settings: ReplaySettings, output: PcapngWriter) {
-    const { topology, map, seed } = settings;
+    const { plan, map, seed } = settings;
     this.#settings = settings;
     this.#output = output;
-    const { places, underlays } = replayHops(topology);
+    const { places, underlays } = replayHops(plan);
     this.#interfaces = new Map([...places, ...underlays].map((hop) => [hop.name, output.addInterface(hop)]));
     const description = 'packets of the input that could not be replayed';
     this.#unfedInterface = output.addInterface({ name: 'input', description });
-    output.addNames(namesOf(topology));
+    output.addNames(namesOf(plan));
     this.#writer = new SightingWriter({
       sink: { packet: (packet) => this.#write(packet) },
       snapLen: PACKET_BYTES_MAX,
@@ -89,8 +89,8 @@ export class ReplayCapture {
       interfaces: (sighting, scene) => [this.#interfaces.get(hopName(scene, sighting.hop))!],
       wanted: () => true,
     });
-    this.#sim = new Simulation(topology, { seed, onPort: () => {}, onWire: () => {} });
-    this.#captures = new SimCaptures(this.#sim, topology, (sighting, scene) => this.#see(sighting, scene));
+    this.#sim = new Simulation(plan, { seed, onPort: () => {}, onWire: () => {} });
+    this.#captures = new SimCaptures(this.#sim, plan, (sighting, scene) => this.#see(sighting, scene));
     this.#frame = new KernelFrame(
       new AddressMap(map.map(({ address, becomes }) => [addressWords(address), addressWords(becomes)])),
     );
@@ -225,10 +225,13 @@ function macsOf(hop: ReplayPlace | ReplayUnderlay | undefined) {
 }
 
 /** Pods as `shop/web`, nodes by name, for those who read the file. */
-function namesOf(topology: Topology) {
-  const pods = topology.pods.filter(({ hostNetwork }) => !hostNetwork);
+function namesOf(plan: ClusterPlan) {
+  const pods = plan.pods.filter(({ hostNetwork }) => !hostNetwork);
   return [
-    ...topology.nodes.map(({ name, underlayAddress }) => ({ address: addressWords(underlayAddress), names: [name] })),
+    ...plan.topology.nodes.map(({ name, underlayAddress }) => ({
+      address: addressWords(underlayAddress),
+      names: [name],
+    })),
     ...pods.flatMap(({ namespace, name, addresses }) => {
       return addresses.map((address) => ({ address: addressWords(address), names: [`${namespace}/${name}`] }));
     }),

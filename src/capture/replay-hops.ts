@@ -1,8 +1,9 @@
 /** Hops of a simulated cluster that frames can be fed at, and that captures of it show: by the names that users write. */
 import { hostAddresses, hostMac } from '../cluster/compile.ts';
 import { nearestWord } from '../cluster/nearest-word.ts';
+import { type ClusterPlan, podsOf } from '../cluster/plan.ts';
 import type { Topology, TopologyNode } from '../cluster/topology.ts';
-import { HOST, podsOf } from '../sim/simulation.ts';
+import { HOST } from '../sim/simulation.ts';
 import { Refusal } from '../vessel/refusal.ts';
 
 /** One end of a pod's or host's wire. */
@@ -32,9 +33,10 @@ export interface ReplayHops {
 }
 
 /** Every hop of the cluster, node by node. */
-export function replayHops(topology: Topology): ReplayHops {
+export function replayHops(plan: ClusterPlan): ReplayHops {
+  const { topology } = plan;
   return {
-    places: topology.nodes.flatMap((node) => [...podPlaces(topology, node), hostPlace(topology, node)]),
+    places: topology.nodes.flatMap((node) => [...podPlaces(plan, node), hostPlace(topology, node)]),
     underlays: topology.nodes.map(({ name, underlayAddress, mac }) => {
       const description = `underlay of node ${name}, ${underlayAddress}, VXLAN`;
       return { name: `node/${name}:underlay`, description, node: name, nodeMac: mac };
@@ -53,10 +55,10 @@ export function findHop<T extends { readonly name: string }>(hops: readonly T[],
   throw new Refusal(`no hop "${name}"; ${nearest === undefined ? `there is ${there}` : `did you mean ${nearest}?`}`);
 }
 
-function podPlaces(topology: Topology, node: TopologyNode): ReplayPlace[] {
-  return podsOf(topology, node).map(({ namespace, name, addresses, mac }, port) => {
+function podPlaces(plan: ClusterPlan, node: TopologyNode): ReplayPlace[] {
+  return podsOf(plan, node).map(({ namespace, name, addresses, mac }, port) => {
     const description = `pod ${namespace}/${name} on ${node.name}, ${addresses.join(', ')}`;
-    const { podMtu: mtu } = topology;
+    const { podMtu: mtu } = plan.topology;
     return {
       name: `pod/${namespace}/${name}`,
       description,

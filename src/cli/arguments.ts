@@ -39,6 +39,17 @@ export function readCount(text: string | undefined, flag: string, usage: string)
   return Number(text);
 }
 
+/** `--wait` as `--wait=true`: the parser of node:util knows flags without values and flags with them, but not both. */
+export function switchesSpelledOut(argv: readonly string[], names: readonly string[]): string[] {
+  return argv.map((word) => (names.some((name) => word === `--${name}`) ? `${word}=true` : word));
+}
+
+/** A switch that may be turned off: `--wait=false`. */
+export function readSwitch(text: string, flag: string, usage: string): boolean {
+  if (text !== 'true' && text !== 'false') throw new UsageError(`${flag} takes true or false, found "${text}"`, usage);
+  return text === 'true';
+}
+
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** Milliseconds of `20ms`, `1.5s`, `5m`, `1h`, or a `UsageError` that says so. Nothing needs no unit. */

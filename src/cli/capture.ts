@@ -1,6 +1,5 @@
 /** Packets at hops of a running cluster, into one file that says of each what became of it. */
 import { ApiClient } from '../api/client.ts';
-import type { NodeObject, ObjectList, PodObject } from '../api/objects.ts';
 import { DiskFull, ReaderGone } from '../capture/capture-file.ts';
 import { isClassic, openCaptureOutput } from '../capture/capture-output.ts';
 import { ClusterCapture } from '../capture/cluster-capture.ts';
@@ -8,6 +7,8 @@ import { clusterHops, HopChoice } from '../capture/hops.ts';
 import type { NamedAddress } from '../capture/pcapng-writer.ts';
 import { Verdicts } from '../dataplane/capture.ts';
 import type { CaptureRequest } from '../nodes/protocol.ts';
+import type { Node, Pod } from '../store/object.ts';
+import { kinds } from '../store/resources.ts';
 import { parseAddress } from '../wire/address.ts';
 import { clusterName, clusterOption, readArguments, readCount, readTime, UsageError } from './arguments.ts';
 import { readFilter } from './filter.ts';
@@ -64,8 +65,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const limits = readLimits(values);
   const filter = await readFilter(positionals.join(' '));
   const client = new ApiClient(clusterName(values.name));
-  const { items: nodes } = await client.get<ObjectList<NodeObject>>('/api/v1/nodes');
-  const { items: pods } = await client.get<ObjectList<PodObject>>('/api/v1/pods');
+  const { items: nodes } = await client.list(kinds.Node);
+  const { items: pods } = await client.list(kinds.Pod);
   const all = clusterHops(nodes, pods);
   if (values.list) {
     process.stdout.write(formatTable(all.map(({ name, description }) => [name, description])));
@@ -127,20 +128,20 @@ function say(message: string): void {
 }
 
 /** Pods as `shop/web`, nodes by name, for those who read the file. */
-function namesOf(nodes: readonly NodeObject[], pods: readonly PodObject[]): NamedAddress[] {
+function namesOf(nodes: readonly Node[], pods: readonly Pod[]): NamedAddress[] {
   const named = (ip: string, name: string): NamedAddress[] => {
     const address = parseAddress(ip);
     return address === undefined ? [] : [{ address, names: [name] }];
   };
   return [
     ...nodes.flatMap(({ metadata, status }) => {
-      return status.addresses
+      return (status?.addresses ?? [])
         .filter(({ type }) => type === 'InternalIP')
         .flatMap(({ address }) => named(address, metadata.name));
     }),
     ...pods.flatMap(({ metadata, spec, status }) => {
       if (spec.hostNetwork === true) return [];
-      return status.podIPs.flatMap(({ ip }) => named(ip, `${metadata.namespace}/${metadata.name}`));
+      return (status?.podIPs ?? []).flatMap(({ ip = '' }) => named(ip, `${metadata.namespace}/${metadata.name}`));
     }),
   ];
 }

@@ -13,8 +13,13 @@ export interface Command {
 
 export const commands: readonly Command[] = [
   { name: 'up', summary: 'start a cluster from YAML', load: () => import('./up.ts') },
+  { name: 'run', summary: 'a cluster for one command: start, run it, end', load: () => import('./run.ts') },
   { name: 'down', summary: 'end a cluster', load: () => import('./down.ts') },
-  { name: 'get', summary: 'list nodes or pods', load: () => import('./get.ts') },
+  { name: 'apply', summary: 'make objects be as YAML says', load: () => import('./apply.ts') },
+  { name: 'delete', summary: 'delete objects', load: () => import('./delete.ts') },
+  { name: 'get', summary: 'list objects, or watch them', load: () => import('./get.ts') },
+  { name: 'describe', summary: 'an object, with what happened to it', load: () => import('./describe.ts') },
+  { name: 'logs', summary: "what a pod's workload has said", load: () => import('./logs.ts') },
   { name: 'exec', summary: 'run a program in a pod or on a node', load: () => import('./exec.ts') },
   { name: 'capture', summary: 'packets at any hop, with what became of them', load: () => import('./capture.ts') },
   { name: 'replay', summary: 'what a cluster would do with a captured packet', load: () => import('./replay.ts') },

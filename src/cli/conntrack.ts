@@ -1,6 +1,6 @@
 import { ApiClient } from '../api/client.ts';
 import type { Connection, Tuple } from '../api/connections.ts';
-import type { NodeObject, ObjectList } from '../api/objects.ts';
+import { kinds } from '../store/resources.ts';
 import { clusterName, clusterOption, readArguments, UsageError } from './arguments.ts';
 
 export const usage = `Usage: podwire conntrack list [NODE...] [-o text|json]
@@ -33,7 +33,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 }
 
 async function allNodes(client: ApiClient): Promise<string[]> {
-  const nodes = await client.get<ObjectList<NodeObject>>('/api/v1/nodes');
+  const nodes = await client.list(kinds.Node);
   return nodes.items.map(({ metadata }) => metadata.name);
 }
 

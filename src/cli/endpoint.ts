@@ -1,28 +1,43 @@
-/** Endpoints on the command line: `[NAMESPACE/]POD`, `pod/NAME`, `node/NAME`. */
+/** Endpoints on the command line: `[NAMESPACE/]POD`, `KIND/[NAMESPACE/]NAME`, `node/NAME`. */
+import { kinds, type Resource } from '../store/resources.ts';
 import { UsageError } from './arguments.ts';
+import { findResource } from './kinds.ts';
 
 export type Endpoint =
-  | { readonly kind: 'pod'; readonly namespace: string; readonly name: string }
-  | { readonly kind: 'node'; readonly name: string };
+  | { readonly type: 'node'; readonly name: string }
+  | { readonly type: 'object'; readonly resource: Resource; readonly namespace: string; readonly name: string }
+  /** A pod, or else a workload of that name. */
+  | { readonly type: 'bare'; readonly namespace: string; readonly name: string };
 
-const kinds: Readonly<Record<string, Endpoint['kind']>> = {
-  pod: 'pod',
-  pods: 'pod',
-  po: 'pod',
-  node: 'node',
-  nodes: 'node',
-  no: 'node',
-};
+/** Kinds that stand for one of their pods, in the order in which a bare name means them. */
+export const podBearing: readonly Resource[] = [
+  kinds.Deployment,
+  kinds.StatefulSet,
+  kinds.DaemonSet,
+  kinds.ReplicaSet,
+  kinds.ReplicationController,
+  kinds.Job,
+  kinds.Service,
+];
 
-/** A first part that is a known kind is a kind, not a namespace. */
+/** A first part that is a known kind is a kind, not a namespace. @throws UsageError */
 export function parseEndpoint(text: string, namespace: string, usage: string): Endpoint {
   const parts = text.split('/');
-  const [first, second] = parts;
-  if (parts.length > 2 || parts.includes('') || first === undefined) {
-    throw new UsageError(`"${text}" is no endpoint: expected [NAMESPACE/]POD, pod/NAME or node/NAME`, usage);
+  const [first = '', second = '', third] = parts;
+  if (parts.length > 3 || parts.includes('')) throw noEndpoint(text, usage);
+  if (parts.length === 1) return { type: 'bare', namespace, name: first };
+  const resource = findResource(first);
+  if (resource === undefined) {
+    if (third !== undefined) throw noEndpoint(text, usage);
+    return { type: 'bare', namespace: first, name: second };
   }
-  if (second === undefined) return { kind: 'pod', namespace, name: first };
-  const kind = kinds[first];
-  if (kind === 'node') return { kind, name: second };
-  return { kind: 'pod', namespace: kind === 'pod' ? namespace : first, name: second };
+  if (resource === kinds.Node && third === undefined) return { type: 'node', name: second };
+  if (resource !== kinds.Pod && !podBearing.includes(resource)) throw noEndpoint(text, usage);
+  return { type: 'object', resource, namespace: third === undefined ? namespace : second, name: third ?? second };
+}
+
+function noEndpoint(text: string, usage: string): UsageError {
+  const kindNames = ['pod', ...podBearing.map(({ singular }) => singular)].join(', ');
+  const forms = `[NAMESPACE/]POD, KIND/NAME (${kindNames}) or node/NAME`;
+  return new UsageError(`"${text}" is no endpoint: expected ${forms}`, usage);
 }

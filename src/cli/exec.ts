@@ -10,15 +10,19 @@ import type { Entrance } from '../cluster/cluster.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { type ClusterState, readState } from '../vessel/run-directory.ts';
 import { clusterName, clusterOption, readArguments, UsageError } from './arguments.ts';
+import { choosePod } from './choose-pod.ts';
 import { type Endpoint, parseEndpoint } from './endpoint.ts';
+import { tellIgnoredContainer } from './output.ts';
 
 export const usage = `Usage: podwire exec [-n NAMESPACE] [-it] ENDPOINT -- COMMAND [ARGUMENT...]
 
-Run a program of this machine inside a pod: [NAMESPACE/]POD or pod/NAME; or on a node: node/NAME.
+Run a program of this machine inside a pod: [NAMESPACE/]POD; in the first Ready pod of a workload or Service:
+KIND/NAME, or its NAME where no pod has it; or on a node: node/NAME.
 
   -n, --namespace NAMESPACE   of the pod (default: default)
   -i, --stdin                 pass standard input on
   -t, --tty                   with -i from a terminal: a terminal of the command's own
+  -c, --container CONTAINER   accepted and ignored: programs are this machine's, in the pod's network
       --name NAME             of the cluster (default: podwire, or the only one)
 
 Exit status: the command's own; 126 not executable, 127 not found, 125 podwire's own failure.
@@ -29,6 +33,7 @@ const options = {
   namespace: { type: 'string', short: 'n', default: 'default' },
   stdin: { type: 'boolean', short: 'i', default: false },
   tty: { type: 'boolean', short: 't', default: false },
+  container: { type: 'string', short: 'c' },
 } as const;
 
 /** Signals that a person or a script sends to this process and means for the command. */
@@ -43,7 +48,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (command.length === 0) throw new UsageError('expected a command behind --', usage);
   const endpoint = parseEndpoint(positionals[0]!, values.namespace, usage);
   const name = clusterName(values.name);
-  const entrance = await new ApiClient(name).post<Entrance>(enterPath(endpoint));
+  if (values.container !== undefined) tellIgnoredContainer('exec', values.container);
+  const client = new ApiClient(name);
+  const entrance = await client.post<Entrance>(await enterPath(client, endpoint));
   for (const missing of entrance.missing) process.stderr.write(`podwire exec: not set up: ${missing}\n`);
   const state = readState(name);
   if (state?.vessel === undefined) throw new Refusal(`cluster "${name}" is not ready`);
@@ -62,10 +69,13 @@ export async function run(argv: readonly string[]): Promise<number> {
   return code;
 }
 
-function enterPath(endpoint: Endpoint): string {
-  const name = encodeURIComponent(endpoint.name);
-  if (endpoint.kind === 'node') return `/apis/podwire.dev/v1/nodes/${name}/enter`;
-  return `/apis/podwire.dev/v1/namespaces/${encodeURIComponent(endpoint.namespace)}/pods/${name}/enter`;
+async function enterPath(client: ApiClient, endpoint: Endpoint): Promise<string> {
+  const root = '/apis/podwire.dev/v1';
+  if (endpoint.type === 'node') return `${root}/nodes/${encodeURIComponent(endpoint.name)}/enter`;
+  const { namespace, name, of } = await choosePod(client, endpoint);
+  // In a script standard error is the command's alone.
+  if (of !== undefined && process.stderr.isTTY) process.stderr.write(`${of}: pod/${name}\n`);
+  return `${root}/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/enter`;
 }
 
 /** Words that join the vessel's user and PID namespace and the pod's others: what runs there ends with the cluster. */

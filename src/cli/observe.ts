@@ -1,6 +1,5 @@
 /** What happens to flows in a running cluster, with the flags of `hubble observe`. */
 import { ApiClient } from '../api/client.ts';
-import type { NodeObject, ObjectList, PodObject } from '../api/objects.ts';
 import { CaptureSession } from '../capture/capture-session.ts';
 import { Verdicts } from '../dataplane/capture.ts';
 import { FlowNames } from '../events/flow-names.ts';
@@ -10,6 +9,7 @@ import { LossTeller } from '../events/loss-teller.ts';
 import { RecentRecords } from '../events/recent-records.ts';
 import { epochNs, monotonicNs } from '../nodes/monotonic.ts';
 import type { CaptureRequest } from '../nodes/protocol.ts';
+import { kinds } from '../store/resources.ts';
 import { clusterName } from './arguments.ts';
 import { readFilter } from './filter.ts';
 import { type ObserveOrder, observeUsage, readObserve } from './observe-arguments.ts';
@@ -29,8 +29,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const order = readObserve(argv, Date.now(), terminal);
   const filter = await readFilter(order.expression);
   const client = new ApiClient(clusterName(order.cluster));
-  const { items: nodes } = await client.get<ObjectList<NodeObject>>('/api/v1/nodes');
-  const { items: pods } = await client.get<ObjectList<PodObject>>('/api/v1/pods');
+  const { items: nodes } = await client.list(kinds.Node);
+  const { items: pods } = await client.list(kinds.Pod);
   const { span, onlyDrops } = order;
   const request: Omit<CaptureRequest, 'hops'> = {
     snapLen: SNAP_LEN,

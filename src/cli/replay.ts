@@ -7,8 +7,9 @@ import { CaptureError } from '../capture/records.ts';
 import { ReplayCapture, type ReplayPair, type ReplaySettings } from '../capture/replay-capture.ts';
 import { findHop, type ReplayPlace, replayHops } from '../capture/replay-hops.ts';
 import { type ManifestText, readManifests } from '../cluster/manifests.ts';
+import { planCluster } from '../cluster/plan.ts';
 import { formatProblem } from '../cluster/source.ts';
-import { planTopology } from '../cluster/topology.ts';
+
 import { Refusal } from '../vessel/refusal.ts';
 import { formatAddress, isIpv4Words, parseAddress } from '../wire/address.ts';
 import { readArguments, readCount, UsageError } from './arguments.ts';
@@ -90,11 +91,11 @@ function readSettings(values: Values, at: string): ReplaySettings {
     throw new UsageError(`--macs takes hop or keep, found "${values.macs}"`, usage);
   }
   const texts = values.filename.length === 0 ? [defaultCluster] : values.filename.flatMap(readManifestPath);
-  const { objects, notes } = readManifests(texts);
+  const manifests = readManifests(texts);
   const nodes = readCount(values.nodes, '--nodes', usage);
-  const topology = planTopology(objects, { nodes, mtu: readCount(values.mtu, '--mtu', usage) });
-  for (const note of notes) process.stderr.write(`${formatProblem(note)}\n`);
-  const { places, underlays } = replayHops(topology);
+  const plan = planCluster(manifests, { nodes, mtu: readCount(values.mtu, '--mtu', usage) });
+  for (const note of manifests.notes) process.stderr.write(`${formatProblem(note)}\n`);
+  const { places, underlays } = replayHops(plan);
   const map = readMap(values.map, places);
   const hop = at === 'auto' ? undefined : findHop([...places, ...underlays], at);
   if (hop === undefined && map.length === 0) throw new UsageError('--at auto needs --map ADDRESS=HOP', usage);
@@ -102,7 +103,7 @@ function readSettings(values: Values, at: string): ReplaySettings {
     throw new UsageError(`--map does not reach into the tunnels at ${hop.name}`, usage);
   }
   const seed = readCount(values.seed, '--seed', usage) ?? SEED;
-  return { topology, at: hop, map, keepMacs: values.macs === 'keep', seed };
+  return { plan, at: hop, map, keepMacs: values.macs === 'keep', seed };
 }
 
 function readMap(words: readonly string[], places: readonly ReplayPlace[]): ReplayPair[] {

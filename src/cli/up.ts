@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { readManifests } from '../cluster/manifests.ts';
-import { formatProblem } from '../cluster/source.ts';
-import { planTopology, type Topology, underlayKinds } from '../cluster/topology.ts';
+import { printable } from '../cluster/source.ts';
+import type { Summary } from '../cluster/summary.ts';
+import type { Topology } from '../cluster/topology.ts';
 import { ClusterHost, type Status } from '../vessel/host.ts';
-import { firstObstacle } from '../vessel/machine.ts';
 import { removeDirectory, socketPath, startingLogPath } from '../vessel/run-directory.ts';
-import { readArguments, readCount, UsageError } from './arguments.ts';
-import { readManifestPath } from './manifest-paths.ts';
+import { readArguments } from './arguments.ts';
+import { planStart, type StartPlan, startOptions } from './start-plan.ts';
+import { formatTable } from './table.ts';
 
 export const usage = `Usage: podwire up [PATH... | -f PATH]... [flags]
 
@@ -23,16 +23,12 @@ Start a cluster from YAML: files, folders, or - for standard input. Runs until C
       --underlay KIND   between nodes: tap, udp (sockets), or auto: the faster that works (default: auto)
   -d, --detach          return when every pod is Ready
 
-Exit status: 0 ended on request (with -d: every pod is Ready), 1 the cluster failed, 2 wrong usage or input.
+Exit status: 0 ended on request (with -d: every pod is Ready), 1 the cluster failed (with -d: or runs, and not every pod
+is Ready), 2 wrong usage or input.
 `;
 
 const options = {
-  name: { type: 'string' },
-  filename: { type: 'string', short: 'f', multiple: true, default: [] as string[] },
-  nodes: { type: 'string' },
-  mtu: { type: 'string' },
-  offload: { type: 'string' },
-  underlay: { type: 'string' },
+  ...startOptions,
   detach: { type: 'boolean', short: 'd', default: false },
   /** Not for people: this process is the background half of -d. */
   background: { type: 'boolean', default: false },
@@ -41,38 +37,22 @@ const options = {
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(argv, options, usage);
   if (values.background) return await hold(await orderFromParent());
-  const paths = [...positionals, ...values.filename];
-  const offload = values.offload;
-  if (offload !== undefined && offload !== 'on' && offload !== 'off') {
-    throw new UsageError(`--offload takes on or off, found "${offload}"`, usage);
-  }
-  const underlay = underlayKinds.find((kind) => kind === values.underlay);
-  if (values.underlay !== undefined && underlay === undefined) {
-    throw new UsageError(`--underlay takes ${underlayKinds.join(', ')}, found "${values.underlay}"`, usage);
-  }
-  const { objects, notes } = readManifests(paths.flatMap(readManifestPath));
-  const topology = planTopology(objects, {
-    name: values.name,
-    nodes: readCount(values.nodes, '--nodes', usage),
-    mtu: readCount(values.mtu, '--mtu', usage),
-    offload,
-    underlay,
-  });
-  const obstacle = firstObstacle();
-  if (obstacle !== undefined) throw obstacle;
-  for (const note of notes) process.stderr.write(`${formatProblem(note)}\n`);
-  return values.detach ? await detach(topology) : await hold({ topology, logFile: undefined });
+  const plan = planStart(values, positionals, usage);
+  return values.detach ? await detach(plan) : await hold({ ...plan, logFile: undefined });
 }
 
+/** Longer lists are for `podwire get`. */
+const ROWS_MAX = 40;
+
 /** What the foreground process tells its background half. */
-interface Order {
-  readonly topology: Topology;
+interface Order extends StartPlan {
   /** Where the background half's output goes; undefined in the foreground. */
   readonly logFile: string | undefined;
 }
 
 /** Holds the cluster until somebody ends it. */
-async function hold({ topology, logFile }: Order): Promise<number> {
+async function hold(order: Order): Promise<number> {
+  const { topology, logFile } = order;
   const say = (text: string) => process.stderr.write(text);
   const background = logFile !== undefined;
   // Whoever asked for it was interrupted: nobody waits for this cluster any more.
@@ -87,8 +67,8 @@ async function hold({ topology, logFile }: Order): Promise<number> {
     process.on(signal, () => (host === undefined ? process.exit(128 + constants.signals[signal]) : void host.stop()));
   }
   try {
-    host = await ClusterHost.start({ topology, logFile, onStatus });
-    onStatus({ type: 'ready', elapsedMs: performance.now() });
+    host = await ClusterHost.start({ ...order, onStatus });
+    onStatus({ type: 'ready', elapsedMs: performance.now(), summary: host.summary });
   } finally {
     process.off('disconnect', abandoned);
     if (background) process.disconnect?.(); // an open channel would keep this process, whatever has become of it
@@ -103,8 +83,18 @@ async function hold({ topology, logFile }: Order): Promise<number> {
 function formatStatus(status: Status, topology: Topology): string {
   if (status.type === 'progress') return ` ✓ ${status.step}\n`;
   if (status.type === 'failed') return ` ✗ ${status.message}\n`;
-  const { name, nodes, pods } = topology;
-  return `cluster "${name}" is ready (nodes: ${nodes.length}, pods: ${pods.length})\n`;
+  return formatSummary(status.summary, topology, status.elapsedMs);
+}
+
+function formatSummary({ pods, services, rows, unready }: Summary, topology: Topology, elapsedMs: number): string {
+  const shown = rows.slice(0, ROWS_MAX);
+  const table = rows.length === 0 ? '' : formatTable([['NAMESPACE', 'KIND', 'NAME', 'READY', 'ADDRESS'], ...shown]);
+  const more = rows.length > shown.length ? `and ${rows.length - shown.length} more: podwire get all -A\n` : '';
+  const counts = `nodes: ${topology.nodes.length}, pods: ${pods}, services: ${services}`;
+  const state = unready.length === 0 ? 'is ready' : `runs, but ${unready.length} of its pods are not Ready`;
+  const reasons = unready.slice(0, ROWS_MAX).map((line) => ` ✗ ${printable(line)}\n`);
+  const seconds = (elapsedMs / 1000).toFixed(1);
+  return `${table}${more}${reasons.join('')}cluster "${topology.name}" ${state} (${counts}; ${seconds} s)\n`;
 }
 
 function orderFromParent(): Promise<Order> {
@@ -112,7 +102,8 @@ function orderFromParent(): Promise<Order> {
 }
 
 /** Starts a host process in the background, hands it the plan and waits for its word. */
-async function detach(topology: Topology): Promise<number> {
+async function detach(plan: StartPlan): Promise<number> {
+  const { topology } = plan;
   socketPath(topology.name); // refuses what is too long, before anything is made
   const logFile = startingLogPath();
   const log = openSync(logFile, 'wx', 0o600);
@@ -128,14 +119,14 @@ async function detach(topology: Topology): Promise<number> {
       process.exit(128 + constants.signals[signal]); // the other half learns it from the channel between us
     });
   }
-  child.send({ topology, logFile } satisfies Order);
+  child.send({ ...plan, logFile } satisfies Order);
   return await new Promise((resolve) => {
     child.on('message', (status: Status) => {
       process.stderr.write(formatStatus(status, topology));
       if (status.type !== 'ready') return;
       child.disconnect();
       child.unref();
-      resolve(0);
+      resolve(status.summary.unready.length === 0 ? 0 : 1);
     });
     child.on('exit', (code) => {
       process.stderr.write(readFileSync(logFile, 'utf8'));

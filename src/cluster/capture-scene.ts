@@ -1,7 +1,8 @@
 /** What the numbers in a node's sightings mean: names of its hops and of what is behind its tunnels. */
 import { Way, way } from '../packet/way.ts';
 import { compileEndpoints, hostAddresses } from './compile.ts';
-import type { Topology, TopologyNode, TopologyPod } from './topology.ts';
+import type { PlacedPod } from './placed-pod.ts';
+import type { Topology, TopologyNode } from './topology.ts';
 
 export interface CaptureScene {
   readonly node: string;
@@ -22,7 +23,7 @@ interface SceneHop {
 export function captureScene(
   topology: Topology,
   node: TopologyNode,
-  indexes: ReadonlyMap<TopologyPod, number>,
+  indexes: ReadonlyMap<PlacedPod, number>,
 ): CaptureScene {
   const pods = [...indexes].map(([{ namespace, name, addresses }, index]) => {
     return { way: way(Way.Pod, index), name: `pod/${namespace}/${name}`, addresses };

@@ -11,10 +11,11 @@
  *     tunnelEndpoints: [{name: gateway, address: 172.18.0.100, mac: 02:00:00:00:00:64, routes: [10.250.0.0/24]}]
  */
 import { VXLAN_OVERHEAD_IPV4 } from '../wire/vxlan.ts';
-import { objectMetaFields } from './core-v1-fields.ts';
 import { type Field, type Fields, shown } from './field.ts';
 import { type Cidr, cidrFault, cidrsOverlap, formatCidr, type IpFamily, parseCidr } from './ip-address.ts';
-import { type ManifestKind, type ObjectIdentity, readLabels } from './manifest-object.ts';
+import { metadataFields } from './kinds/api-type.ts';
+import { readLabels } from './manifest-object.ts';
+import type { SourceNode } from './source-tree.ts';
 import { dnsLabel, nodeName } from './text-rule.ts';
 import { type ExternalEndpoint, readTunnelEndpoints } from './tunnel-endpoint.ts';
 
@@ -42,18 +43,13 @@ export interface ClusterSpec {
   readonly tunnelEndpoints: readonly ExternalEndpoint[];
 }
 
-export interface ClusterObject extends ObjectIdentity {
-  readonly apiVersion: 'podwire.dev/v1alpha1';
-  readonly kind: 'Cluster';
+/** The cluster as its document describes it: podwire's own, or kind's. */
+export interface ClusterObject {
+  readonly name: string;
   readonly spec: ClusterSpec;
+  /** The document as written; `sourceOf(cluster, 'networking.mtu')` is a field's place. */
+  readonly source: SourceNode;
 }
-
-export const clusterKind: ManifestKind<ClusterObject> = {
-  apiVersion: 'podwire.dev/v1alpha1',
-  kind: 'Cluster',
-  isSingle: true,
-  read: readCluster,
-};
 
 export const DEFAULT_CLUSTER_NAME = 'podwire';
 
@@ -99,17 +95,17 @@ export const defaultClusterSpec: ClusterSpec = {
   tunnelEndpoints: [],
 };
 
-function readCluster(document: Field): ClusterObject {
+export function readCluster(document: Field): ClusterObject {
   const fields = document.object([
     ...['apiVersion', 'kind', 'name', 'metadata', 'nodes', 'networking', 'offload', 'tunnelEndpoints'],
   ]);
   const name = readClusterName(fields);
   const nodes = fields.get('nodes');
-  const networking = readNetworking(fields.get('networking'));
+  const networking = readNetworking(
+    fields.get('networking')?.object(['ipFamily', 'podSubnet', 'serviceSubnet', 'underlaySubnet', 'mtu', 'vni']),
+    defaultClusterSpec.ipFamily,
+  );
   return {
-    apiVersion: 'podwire.dev/v1alpha1',
-    kind: 'Cluster',
-    namespace: '',
     name,
     source: document.node,
     spec: {
@@ -128,7 +124,7 @@ function readCluster(document: Field): ClusterObject {
 /** kind writes `name:` at the top, Kubernetes under metadata; both are understood. */
 function readClusterName(fields: Fields): string {
   const top = fields.get('name');
-  const inner = fields.get('metadata')?.object(objectMetaFields).get('name');
+  const inner = fields.get('metadata')?.object(metadataFields).get('name');
   const topName = top?.text(dnsLabel);
   const innerName = inner?.text(dnsLabel);
   if (topName !== undefined && innerName !== undefined && topName !== innerName) {
@@ -177,9 +173,12 @@ function readSwitch(field: Field | undefined): boolean | undefined {
   return word === undefined ? undefined : word === 'on';
 }
 
-function readNetworking(field: Field | undefined): Omit<ClusterSpec, 'nodes' | 'offload' | 'tunnelEndpoints'> {
-  const fields = field?.object(['ipFamily', 'podSubnet', 'serviceSubnet', 'underlaySubnet', 'mtu', 'vni']);
-  const ipFamily = fields?.get('ipFamily')?.choice(['ipv4', 'ipv6', 'dual']) ?? defaultClusterSpec.ipFamily;
+/** @param fields of `networking`; those left out, also whole, have defaults */
+export function readNetworking(
+  fields: Fields | undefined,
+  defaultFamily: IpFamilies,
+): Omit<ClusterSpec, 'nodes' | 'offload' | 'tunnelEndpoints'> {
+  const ipFamily = fields?.get('ipFamily')?.choice(['ipv4', 'ipv6', 'dual']) ?? defaultFamily;
   const podField = fields?.get('podSubnet');
   const podSubnets = readSubnets(podField, ipFamily, DEFAULT_POD_SUBNETS);
   const serviceSubnets = readSubnets(fields?.get('serviceSubnet'), ipFamily, DEFAULT_SERVICE_SUBNETS);

@@ -1,19 +1,31 @@
 /**
- * The running cluster, as the cluster process has it: namespaces, node processes, and what each of them knows. Holds
- * the descriptors that keep every namespace alive.
+ * The running cluster, as the cluster process has it: namespaces, node processes, and the objects that say what there
+ * should be. Holds the descriptors that keep every namespace alive.
  */
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { NodeUpdate, Question, TapSpec } from '../nodes/protocol.ts';
+import type { ApplyResult, ClusterApi } from '../api/cluster-api.ts';
+import { type ClusterResolver, resolvConf } from '../dns/resolv-conf.ts';
+import type { Question, TapSpec } from '../nodes/protocol.ts';
 import { NodeSupervisor } from '../nodes/supervisor.ts';
-import { compileEndpoints, compilePod, compileRoutes, compileSettings, hostAddresses, hostMac } from './compile.ts';
+import type { KubernetesObject, Pod } from '../store/object.ts';
+import { kinds, type Resource } from '../store/resources.ts';
+import { close } from '../sys/io.ts';
+import { type CaptureScene, captureScene } from './capture-scene.ts';
+import { compileSettings, hostAddresses, hostMac } from './compile.ts';
+import { ControlPlane } from './control-plane.ts';
 import { ClusterLinks, type LinkQuality } from './links.ts';
+import type { ManifestObject } from './manifest-object.ts';
+import { type ManifestText, readManifests } from './manifests.ts';
+import type { PlacedPod } from './placed-pod.ts';
 import { createPodNetwork, POD_INTERFACE } from './pod-network.ts';
-import { createPlace, type Place } from './pod-place.ts';
-import type { Topology, TopologyNode, TopologyPod } from './topology.ts';
+import { closePlace, createPlace, type Place } from './pod-place.ts';
+import { connectionsClosed, endPrograms, namespaceName } from './pod-programs.ts';
+import { Rollout } from './rollout.ts';
+import { formatProblem } from './source.ts';
+import { dnsAddresses } from './system-objects.ts';
+import type { Topology, TopologyNode } from './topology.ts';
 import { createUnderlay, type UnderlayNetwork } from './underlay.ts';
-
-/** Pods made between two looks at the event loop: about 50 ms. */
-const PODS_AT_ONCE = 50;
 
 /** Where to enter: paths as the vessel's processes see them. */
 export interface Entrance {
@@ -25,19 +37,16 @@ export interface Entrance {
 }
 
 export interface RunningPod {
-  readonly pod: TopologyPod;
-  /** -1 for a pod on its node's network. */
-  readonly index: number;
+  readonly pod: PlacedPod;
+  /** The namespace's descriptor; of a pod on its node's network, the node's. */
   readonly network: number;
   place: Place | undefined;
-  ready: boolean;
 }
 
 export interface RunningNode {
   readonly node: TopologyNode;
   readonly network: number;
   readonly supervisor: NodeSupervisor;
-  readonly indexes: Map<TopologyPod, number>;
   place: Place | undefined;
   ready: boolean;
 }
@@ -50,45 +59,98 @@ export interface ClusterOptions {
   readonly progress: (step: string) => void;
 }
 
-export class Cluster {
+/** Whose names a program on a node finds: a pod's of the namespace default. */
+const PROBE: Pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: '' }, spec: { containers: [] } };
+
+export class Cluster implements ClusterApi {
   readonly topology: Topology;
-  readonly startedAt = new Date();
   readonly nodes = new Map<string, RunningNode>();
-  /** By `namespace/name`. */
+  /** Pods that have a network now, by `namespace/name`. */
   readonly pods = new Map<string, RunningPod>();
   readonly links: ClusterLinks;
+  readonly rollout: Rollout;
+  readonly #plane: ControlPlane;
   readonly #options: ClusterOptions;
   #underlay: UnderlayNetwork | undefined;
-  #version = 0;
 
   constructor(options: ClusterOptions) {
-    this.topology = options.topology;
-    this.links = new ClusterLinks(options.topology);
+    const { topology, log } = options;
+    this.topology = topology;
+    this.links = new ClusterLinks(topology);
     this.#options = options;
+    this.#plane = new ControlPlane(topology, {
+      now: () => `${new Date().toISOString().slice(0, 19)}Z`,
+      uid: randomUUID,
+    });
+    this.rollout = new Rollout(topology, this.#plane, {
+      podInterface: POD_INTERFACE,
+      createPod: (pod) => this.#createPod(pod),
+      tell: (node, update) => this.nodes.get(node)!.supervisor.update(update),
+      endPod: (pod) => this.#endPod(pod),
+      removePod: (pod) => this.#removePod(pod),
+      log,
+    });
   }
 
-  /** Configuration version, for `metadata.resourceVersion`. */
-  get version(): number {
-    return this.#version;
+  get store() {
+    return this.#plane.store;
   }
 
-  /** Resolves when every pod is reachable from every node. */
-  async start(): Promise<void> {
+  /** Resolves when all that the manifests ask for is in force on every node. */
+  async start(manifests: readonly ManifestObject[]): Promise<void> {
     const { topology } = this;
     const underlay = createUnderlay(topology);
     this.#underlay = underlay;
     this.#options.progress(underlay.description);
     for (const node of topology.nodes) this.#startNode(node);
     this.#options.progress(counted(topology.nodes.length, 'node process', 'node processes'));
-    const { pods } = topology;
-    for (let i = 0; i < pods.length; i += PODS_AT_ONCE) {
-      for (const pod of pods.slice(i, i + PODS_AT_ONCE)) this.#createPod(pod);
-      await new Promise(setImmediate);
-    }
-    this.#options.progress(counted(pods.length, 'pod', 'pods'));
-    await Promise.all([...this.nodes.values()].map((running) => running.supervisor.update(this.#fullUpdate(running))));
-    for (const pod of this.pods.values()) pod.ready = true;
-    this.#options.progress('routes on every node');
+    this.#plane.apply(manifests);
+    this.#plane.reconcile();
+    this.#plane.applyAddons();
+    await this.rollout.settle();
+    this.#options.progress(counted(this.pods.size, 'pod', 'pods'));
+    const services = this.store.count(kinds.Service);
+    this.#options.progress(`${counted(services, 'Service', 'Services')} and routes on every node`);
+  }
+
+  /**
+   * Makes the objects be as the texts say. Resolves when that is in force on every node.
+   *
+   * @throws ManifestError, with nothing changed.
+   */
+  async apply(texts: readonly ManifestText[], namespace?: string, wait = true) {
+    const { objects, notes } = this.#read(texts, namespace);
+    this.#plane.admit(objects);
+    const applied = this.#plane.apply(objects);
+    await this.#unless(!wait, this.rollout.settle());
+    return { results: applied.map(({ object, result }) => resultOf(object, result)), notes };
+  }
+
+  /** Deletes what the texts name. Resolves when it is gone. */
+  async delete(texts: readonly ManifestText[], namespace?: string, wait = true) {
+    const { objects } = this.#read(texts, namespace);
+    const results = objects.map(({ object }) => resultOf(object, this.#plane.delete(object) ? 'deleted' : 'not found'));
+    await this.#unless(!wait, this.rollout.ended());
+    return { results };
+  }
+
+  /** @throws StoreError NotFound */
+  async deleteObject(resource: Resource, namespace: string, name: string, wait = true): Promise<void> {
+    this.store.delete(resource, namespace, name);
+    await this.#unless(!wait, this.rollout.ended());
+  }
+
+  /** What goes wrong while nobody waits is in the events, and in the log. */
+  async #unless(goesOnBehind: boolean, work: Promise<void>): Promise<void> {
+    if (!goesOnBehind) await work;
+    else work.catch((error: Error) => this.#options.log(error.message));
+  }
+
+  /** What the workload of a pod has written. */
+  async log(namespace: string, name: string): Promise<string> {
+    const node = this.pods.get(`${namespace}/${name}`)?.pod.node;
+    if (node === undefined) return '';
+    return (await this.nodes.get(node)!.supervisor.order({ order: 'log', pod: { namespace, name } })) as string;
   }
 
   stop(): void {
@@ -99,10 +161,14 @@ export class Cluster {
     return node.supervisor.ask(question);
   }
 
+  scene({ node }: RunningNode): CaptureScene {
+    return captureScene(this.topology, node, this.rollout.feed.nodes.get(node.name)!.pods);
+  }
+
   /** Resolves when both nodes obey. */
   async setLink(a: RunningNode, b: RunningNode, quality: LinkQuality): Promise<void> {
     this.links.set(a.node, b.node, quality);
-    const version = ++this.#version;
+    const version = this.rollout.feed.nextVersion();
     const tell = ({ node, supervisor }: RunningNode) => supervisor.update({ version, links: this.links.specsOf(node) });
     await Promise.all([tell(a), tell(b)]);
   }
@@ -112,7 +178,8 @@ export class Cluster {
     const { pod } = running;
     const directory = join(this.#options.directory, 'pods', `${pod.namespace}_${pod.name}`);
     const { hostname, addresses } = pod;
-    running.place ??= createPlace({ directory, hostname, addresses, network: running.network });
+    const names = resolvConf(this.#plane.pod(pod.key)!, this.#resolver());
+    running.place ??= createPlace({ directory, hostname, addresses, network: running.network, resolvConf: names });
     return entrance(running.network, running.place);
   }
 
@@ -120,23 +187,38 @@ export class Cluster {
     const { node } = running;
     const directory = join(this.#options.directory, 'nodes', node.name);
     const addresses = [node.underlayAddress];
-    running.place ??= createPlace({ directory, hostname: node.name, addresses, network: running.network });
+    const { network } = running;
+    // Unlike a machine's, so that a user who tries things from a node finds the cluster's names.
+    const names = resolvConf(PROBE, this.#resolver());
+    running.place ??= createPlace({ directory, hostname: node.name, addresses, network, resolvConf: names });
     return entrance(running.network, running.place);
   }
 
+  #resolver(): ClusterResolver {
+    return { clusterDns: dnsAddresses(this.topology), clusterDomain: 'cluster.local', nodeResolvConf: undefined };
+  }
+
+  #read(texts: readonly ManifestText[], namespace: string | undefined) {
+    const { objects, cluster, notes } = readManifests(texts, namespace);
+    const ignored = cluster === undefined ? [] : ['the Cluster document was read by `up`; it changes nothing now'];
+    return { objects, notes: [...notes.map(formatProblem), ...ignored] };
+  }
+
   #startNode(node: TopologyNode): void {
-    const { topology } = this;
+    const { topology, rollout } = this;
     const network = createPodNetwork({ mac: hostMac(node), addresses: hostAddresses(node), ...this.#sizes() });
-    const indexes = new Map<TopologyPod, number>();
+    const feed = rollout.feed.nodes.get(node.name)!;
+    const host = hostTap(node, network);
     const supervisor = new NodeSupervisor({
       settings: compileSettings(topology, node, this.#underlay!.wires.get(node.name)),
-      fullUpdate: () => this.#fullUpdate(running),
+      fullUpdate: () => ({ ...feed.full(rollout.feed.nextVersion()), host, links: this.links.specsOf(node) }),
       onReady: (ready) => {
         running.ready = ready;
+        this.#plane.nodeReady(node.name, ready);
       },
       log: this.#options.log,
     });
-    const running: RunningNode = { node, network, supervisor, indexes, place: undefined, ready: false };
+    const running: RunningNode = { node, network, supervisor, place: undefined, ready: false };
     this.nodes.set(node.name, running);
     supervisor.start();
   }
@@ -145,35 +227,36 @@ export class Cluster {
     return { mtu: this.topology.podMtu, gsoMaxSize: this.#underlay!.gsoMaxSize };
   }
 
-  #createPod(pod: TopologyPod): void {
+  #createPod(pod: PlacedPod): string {
+    const { mac, addresses, hostNetwork } = pod;
     const node = this.nodes.get(pod.node)!;
-    const key = `${pod.namespace}/${pod.name}`;
-    if (pod.hostNetwork) {
-      this.pods.set(key, { pod, index: -1, network: node.network, place: undefined, ready: false });
-      return;
-    }
-    const index = node.indexes.size;
-    const network = createPodNetwork({ mac: pod.mac, addresses: pod.addresses, ...this.#sizes() });
-    node.indexes.set(pod, index);
-    this.pods.set(key, { pod, index, network, place: undefined, ready: false });
+    const network = hostNetwork ? node.network : createPodNetwork({ mac, addresses, ...this.#sizes() });
+    this.pods.set(pod.key, { pod, network, place: undefined });
+    return namespacePath(network);
   }
 
-  /** Everything a node must know now. */
-  #fullUpdate(running: RunningNode): NodeUpdate {
-    const { node, indexes } = running;
-    const addPods = [...indexes].map(([pod, index]) => {
-      const { network } = this.pods.get(`${pod.namespace}/${pod.name}`)!;
-      return compilePod(pod, index, namespacePath(network), POD_INTERFACE);
-    });
-    return {
-      version: ++this.#version,
-      host: hostTap(node, running.network),
-      addPods,
-      endpoints: compileEndpoints(this.topology, node),
-      routes: compileRoutes(this.topology, node, indexes),
-      links: this.links.specsOf(node),
-    };
+  /** Its workload and its programs end, and then what their connections still have to say. */
+  async #endPod(pod: PlacedPod): Promise<void> {
+    const { network, place } = this.pods.get(pod.key)!;
+    const { namespace, name, hostNetwork } = pod;
+    const { supervisor } = this.nodes.get(pod.node)!;
+    const programs = place === undefined ? [] : [namespaceName(place.mounts)];
+    const ended = endPrograms(hostNetwork ? programs : [...programs, namespaceName(network)]);
+    // A node that has just died has no connections of workloads any more.
+    await Promise.all([supervisor.order({ order: 'end', pod: { namespace, name } }).catch(() => {}), ended]);
+    if (!hostNetwork) await connectionsClosed(network);
   }
+
+  #removePod(pod: PlacedPod): void {
+    const { network, place } = this.pods.get(pod.key)!;
+    this.pods.delete(pod.key);
+    if (place !== undefined) closePlace(place);
+    if (!pod.hostNetwork) close(network);
+  }
+}
+
+function resultOf({ apiVersion, kind, metadata }: KubernetesObject, result: ApplyResult['result']): ApplyResult {
+  return { apiVersion, kind, namespace: metadata.namespace, name: metadata.name, result };
 }
 
 function counted(count: number, one: string, many: string): string {

@@ -1,7 +1,9 @@
 /** From the cluster's plan to what one node must know: the compiler. Pure: same plan, same configuration. */
 import type { EndpointSpec, NodeSettings, PodSpec, RouteSpec, UnderlayWire } from '../nodes/protocol.ts';
 import { Way, way } from '../packet/way.ts';
-import type { Topology, TopologyNode, TopologyPod } from './topology.ts';
+import { cidrContains, parseAddress, parseCidr } from './ip-address.ts';
+import type { PlacedPod } from './placed-pod.ts';
+import type { Topology, TopologyNode } from './topology.ts';
 
 /** Connections a node can have at once; a full table refuses new ones. */
 const CONNECTIONS_MAX = 65_536;
@@ -37,12 +39,13 @@ export function compileEndpoints(topology: Topology, node: TopologyNode): Endpoi
  * at the host, every other node's CIDRs and addresses through the tunnel, and what external endpoints stand for; pods
  * outside their node's CIDR by address.
  *
- * @param indexes port numbers of this node's pods.
+ * @param own port numbers of this node's pods. @param strays pods anywhere whose addresses are of no CIDR of their node.
  */
 export function compileRoutes(
   topology: Topology,
   node: TopologyNode,
-  indexes: ReadonlyMap<TopologyPod, number>,
+  own: ReadonlyMap<PlacedPod, number>,
+  strays: Iterable<PlacedPod>,
 ): RouteSpec[] {
   const routes: RouteSpec[] = [];
   const add = (prefix: string, to: number) => routes.push({ prefix, way: to });
@@ -56,20 +59,26 @@ export function compileRoutes(
   for (const [i, external] of topology.tunnelEndpoints.entries()) {
     for (const prefix of external.routes) add(prefix, way(Way.Tunnel, others.length + i));
   }
+  for (const [pod, index] of own) {
+    for (const address of pod.addresses) add(whole(address), way(Way.Pod, index));
+  }
   const endpointOf = new Map(others.map((other, endpoint) => [other.name, endpoint]));
-  for (const pod of topology.pods) {
-    if (pod.hostNetwork) continue;
-    const index = indexes.get(pod);
+  for (const pod of strays) {
     const endpoint = endpointOf.get(pod.node);
-    for (const address of pod.addresses) {
-      if (index !== undefined) add(whole(address), way(Way.Pod, index));
-      else if (endpoint !== undefined) add(whole(address), way(Way.Tunnel, endpoint));
-    }
+    if (endpoint === undefined) continue;
+    for (const address of pod.addresses) add(whole(address), way(Way.Tunnel, endpoint));
   }
   return routes;
 }
 
-export function compilePod(pod: TopologyPod, index: number, namespacePath: string, interfaceName: string): PodSpec {
+/** Has the pod an address outside its node's CIDRs, so that other nodes need a route of its own for it? */
+export function isStray({ addresses, hostNetwork }: PlacedPod, node: TopologyNode): boolean {
+  if (hostNetwork) return false;
+  const cidrs = node.podCidrs.map((text) => parseCidr(text)!);
+  return !addresses.every((address) => cidrs.some((cidr) => cidrContains(cidr, parseAddress(address)!)));
+}
+
+export function compilePod(pod: PlacedPod, index: number, namespacePath: string, interfaceName: string): PodSpec {
   return { index, namespacePath, interfaceName, mac: pod.mac, addresses: pod.addresses };
 }
 

@@ -21,7 +21,7 @@ export function shown(text: string): string {
 }
 
 /** What stands there, in words: 'the number 0x10', 'a list'. */
-function described(node: SourceNode): string {
+export function described(node: SourceNode): string {
   if (node.type === 'list') return 'a list';
   if (node.type === 'map') return 'a map';
   if (node.value === null) return 'nothing';

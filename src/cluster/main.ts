@@ -9,6 +9,8 @@ import { Refusal } from '../vessel/refusal.ts';
 import { socketPath } from '../vessel/run-directory.ts';
 import { LIFELINE } from '../vessel/vessel.ts';
 import { Cluster } from './cluster.ts';
+import { type ManifestText, readManifests } from './manifests.ts';
+import { summarize } from './summary.ts';
 import type { Topology } from './topology.ts';
 
 /** Pipe to the host process. */
@@ -48,9 +50,13 @@ function remedyFor(error: { readonly code: string; readonly call?: string }): st
   return '; `podwire doctor` tells what this machine allows';
 }
 
+function readJson<T>(path: string): T {
+  return JSON.parse(readFileSync(path, 'utf8')) as T;
+}
+
 async function main(): Promise<void> {
   const directory = process.argv[2]!;
-  const topology = JSON.parse(readFileSync(join(directory, 'topology.json'), 'utf8')) as Topology;
+  const topology = readJson<Topology>(join(directory, 'topology.json'));
   progress('vessel');
   const log = (message: string) => process.stderr.write(`${message}\n`);
   const cluster = new Cluster({ topology, directory, log, progress });
@@ -59,8 +65,10 @@ async function main(): Promise<void> {
   // The other end of this pipe is the host process: when it is gone, so are we, and pid 1 and everything after us.
   new Socket({ fd: LIFELINE, readable: true, writable: false }).on('close', () => process.exit(0)).resume();
   await startApi(cluster, socketPath(topology.name));
-  await cluster.start();
-  say({ type: 'ready', elapsedMs: performance.now() });
+  // Read once more than in the host process: what stands where is not to be had otherwise.
+  const { objects } = readManifests(readJson<ManifestText[]>(join(directory, 'manifests.json')));
+  await cluster.start(objects);
+  say({ type: 'ready', elapsedMs: performance.now(), summary: summarize(cluster.store) });
 }
 
 main().catch((error: unknown) => {

@@ -1,17 +1,19 @@
 /**
- * Manifests → objects: the only way untrusted text gets in. A kind that podwire reads is one file that exports a
- * ManifestKind, and one entry in `kinds`.
+ * Manifests → objects: the only way untrusted text gets in. A kind that podwire reads is one file of `kinds/`, and an
+ * entry in `kinds/all-kinds.ts`; the documents that describe the cluster itself are read here.
  */
-import { clusterKind } from './cluster-document.ts';
-import { coreV1Kinds } from './core-v1-fields.ts';
-import { Field, shown, suggestion } from './field.ts';
-import { type ManifestKind, type ObjectIdentity, refuseDuplicates } from './manifest-object.ts';
-import { namespaceKind } from './namespace.ts';
-import { podKind } from './pod.ts';
-import { type Place, type Problem, ProblemLog, printable } from './source.ts';
+import { type ClusterObject, readCluster } from './cluster-document.ts';
+import { Field } from './field.ts';
+import { objectKinds } from './kinds/all-kinds.ts';
+import { builtInKinds } from './kinds/api-type.ts';
+import { readKindConfig } from './kinds/kind-config.ts';
+import { mistakenType } from './kinds/mistaken-type.ts';
+import { readObject } from './kinds/object-kind.ts';
+import { type ManifestObject, refuseDuplicates } from './manifest-object.ts';
+import { formatPlace, type Place, type Problem, ProblemLog, printable } from './source.ts';
+import { sourceFromJson } from './source-json.ts';
+import { type SourceNode, sourceOf } from './source-tree.ts';
 import { readYaml } from './yaml-text.ts';
-
-const kinds = [clusterKind, namespaceKind, podKind] as const;
 
 /** A text and the name under which problems mention it. */
 export interface ManifestText {
@@ -19,38 +21,49 @@ export interface ManifestText {
   readonly text: string;
 }
 
-/** An object of a kind that podwire reads, discriminated by `kind`. */
-export type ManifestObject = ReturnType<(typeof kinds)[number]['read']>;
-
 export interface Manifests {
+  /** The cluster's own document, podwire's or kind's. */
+  readonly cluster: ClusterObject | undefined;
   /** In the order of the input. */
   readonly objects: readonly ManifestObject[];
   /** What the user should hear though nothing is wrong: kinds that were skipped, fields that are not obeyed. */
   readonly notes: readonly Problem[];
 }
 
+const DEFAULT_NAMESPACE = 'default';
+
+/** Documents that describe the cluster: at most one of all inputs. */
+const clusterReaders: Readonly<Record<string, (document: Field) => ClusterObject>> = {
+  'podwire.dev/v1alpha1 Cluster': readCluster,
+  'kind.x-k8s.io/v1alpha4 Cluster': readKindConfig,
+};
+
 /**
  * Reads YAML or JSON texts of any number of documents each.
  *
+ * @param namespace of objects that name none
  * @throws ManifestError with every problem of all texts.
  */
-export function readManifests(texts: readonly ManifestText[]): Manifests {
-  const log = new ProblemLog();
-  const reading = new Reading(log);
+export function readManifests(texts: readonly ManifestText[], namespace = DEFAULT_NAMESPACE): Manifests {
+  const reading = new Reading(namespace);
   for (const { file, text } of texts) {
-    for (const document of readYaml(file, text, log))
-      reading.document(new Field(document, document.place, '', log), {});
+    for (const document of readYaml(file, text, reading.log)) reading.document(document, {});
   }
-  reading.noteSkipped();
-  refuseDuplicateObjects(reading.objects, log);
-  log.throwIfErrors();
-  return { objects: reading.objects, notes: log.notes };
+  return reading.end();
 }
 
-/** Tells every object that an earlier one of the list excludes. */
-export function refuseDuplicateObjects(objects: readonly ObjectIdentity[], log: ProblemLog): void {
-  const single = new Set<string>(kinds.filter(({ isSingle }) => isSingle).map(({ kind }) => kind));
-  refuseDuplicates(objects, ({ kind }) => single.has(kind), log);
+/**
+ * Reads objects that come as JSON from a program, each or a List of them. Their places are "object 1", "object 2".
+ *
+ * @throws ManifestError with every problem of all values.
+ */
+export function readObjects(values: readonly unknown[], namespace = DEFAULT_NAMESPACE): Manifests {
+  const reading = new Reading(namespace);
+  for (const [index, value] of values.entries()) {
+    const document = sourceFromJson(value, `object ${index + 1}`, reading.log);
+    if (document !== undefined) reading.document(document, {});
+  }
+  return reading.end();
 }
 
 /** What an item of a typed list (PodList) may leave out. */
@@ -60,16 +73,18 @@ interface ItemType {
 }
 
 class Reading {
-  readonly objects: ManifestObject[] = [];
-  readonly #log: ProblemLog;
+  readonly log = new ProblemLog();
+  readonly #namespace: string;
+  readonly #objects: ManifestObject[] = [];
   readonly #skipped = new Map<string, { place: Place; count: number }>();
+  #cluster: ClusterObject | undefined;
 
-  constructor(log: ProblemLog) {
-    this.#log = log;
+  constructor(namespace: string) {
+    this.#namespace = namespace;
   }
 
-  document(document: Field, itemType: ItemType): void {
-    const { node } = document;
+  document(node: SourceNode, itemType: ItemType): void {
+    const document = new Field(node, node.place, '', this.log);
     if (node.type !== 'map') {
       document.refuse('found no object, expected one with apiVersion and kind');
       return;
@@ -82,20 +97,39 @@ class Reading {
         document.refuse(`found no ${missing.join(' and no ')}, expected both; add what is missing`);
       return;
     }
-    const found = kinds.find((candidate) => candidate.apiVersion === apiVersion && candidate.kind === kind);
-    if (found !== undefined) this.objects.push((found as ManifestKind<ManifestObject>).read(document));
-    else if (apiVersion === 'v1' && kind === 'List') this.#list(document, {});
-    else if (kinds.some((item) => item.apiVersion === apiVersion && `${item.kind}List` === kind)) {
-      this.#list(document, { apiVersion, kind: kind.slice(0, -'List'.length) });
-    } else this.#unread(document, apiVersion, kind);
+    const type = `${apiVersion} ${kind}`;
+    const objectKind = objectKinds.get(type);
+    const clusterReader = clusterReaders[type];
+    if (objectKind !== undefined) this.#objects.push(readObject(node, objectKind, this.#namespace, this.log));
+    else if (clusterReader !== undefined) this.#readCluster(clusterReader(document));
+    else if (type === 'v1 List') this.#list(document, {});
+    else if (isListOfBuiltIn(apiVersion, kind)) this.#list(document, { apiVersion, kind: kind.slice(0, -LIST.length) });
+    else this.#unread(document, apiVersion, kind);
+  }
+
+  /** @throws ManifestError with every problem. */
+  end(): Manifests {
+    for (const [type, { place, count }] of this.#skipped) {
+      const objects = count === 1 ? '1 object' : `${count} objects`;
+      this.log.note(place, '', `skipped ${objects} of kind ${printable(type)}, which podwire does not read`);
+    }
+    refuseDuplicates(this.#objects, this.log);
+    this.log.throwIfErrors();
+    return { cluster: this.#cluster, objects: this.#objects, notes: this.log.notes };
+  }
+
+  #readCluster(cluster: ClusterObject): void {
+    this.#cluster ??= cluster;
+    if (this.#cluster === cluster) return;
+    const before = formatPlace(sourceOf(this.#cluster, ''));
+    const message = `found a second Cluster document, the first is at ${before}; expected at most one: remove one`;
+    this.log.error(sourceOf(cluster, ''), '', message);
   }
 
   #list(document: Field, itemType: ItemType): void {
     const items = document.object(['apiVersion', 'kind', 'metadata', 'items']).get('items');
-    for (const item of items?.items() ?? []) {
-      // An object's paths start at the object, wherever it stands.
-      this.document(new Field(item.node, item.place, '', this.#log), itemType);
-    }
+    // An object's paths start at the object, wherever it stands.
+    for (const item of items?.items() ?? []) this.document(item.node, itemType);
   }
 
   #unread(document: Field, apiVersion: string, kind: string): void {
@@ -109,39 +143,20 @@ class Reading {
     if (skipped === undefined) this.#skipped.set(type, { place: document.place, count: 1 });
     else skipped.count++;
   }
-
-  noteSkipped(): void {
-    for (const [type, { place, count }] of this.#skipped) {
-      const objects = count === 1 ? '1 object' : `${count} objects`;
-      this.#log.note(place, '', `skipped ${objects} of kind ${printable(type)}, which podwire does not read`);
-    }
-  }
 }
 
-/**
- * Is this type a slip of the pen rather than a kind for somebody else? In our own group and in Kubernetes' core group
- * all kinds are known, and our kinds exist in no other group that Kubernetes has built in (those have no dots).
- */
-function mistakenType(apiVersion: string, kind: string): string | undefined {
-  const ours = kinds.filter((candidate) => candidate.apiVersion.startsWith('podwire.dev/'));
-  if (apiVersion.startsWith('podwire.dev/')) {
-    const types = ours.map((candidate) => `${candidate.kind} in ${candidate.apiVersion}`);
-    return `found no kind ${shown(kind)} in ${shown(apiVersion)}, expected ${types.join(' or ')}`;
-  }
-  if (apiVersion === 'v1' && !coreV1Kinds.some((core) => kind === core || kind === `${core}List`)) {
-    return `found no kind ${shown(kind)} in v1${suggestion(kind, [...coreV1Kinds, 'List'])}`;
-  }
-  const namesake = kinds.find((candidate) => candidate.kind === kind);
-  if (namesake !== undefined && !apiVersion.includes('.')) {
-    return `found no kind ${kind} in ${shown(apiVersion)}, expected apiVersion ${namesake.apiVersion}`;
-  }
-  return undefined;
+const LIST = 'List';
+
+function isListOfBuiltIn(apiVersion: string, kind: string): boolean {
+  return kind.endsWith(LIST) && builtInKinds.get(apiVersion)?.includes(kind.slice(0, -LIST.length)) === true;
 }
 
 function typeName(document: Field, name: 'apiVersion' | 'kind', example: string): string | undefined {
-  const entry = document.entries().find(([key]) => key === name);
-  if (entry === undefined) return undefined;
-  const text = entry[1].text();
-  if (text === '') entry[1].refuse(`found nothing, expected a name, such as ${example}`);
-  return text === '' ? undefined : text;
+  const { node } = document;
+  const written = node.type === 'map' ? node.fields.get(name)?.node : undefined;
+  if (written === undefined) return undefined;
+  if (written.type === 'scalar' && typeof written.value === 'string' && written.value !== '') return written.value;
+  const field = document.entries().find(([key]) => key === name)![1];
+  if (field.text() === '') field.refuse(`found nothing, expected a name, such as ${example}`);
+  return undefined;
 }

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { close } from '../sys/io.ts';
 import { bindMount, MountFlag, mount, setHostname } from '../sys/mount.ts';
 import { createNamespace, inNamespace } from '../sys/namespace.ts';
 
@@ -15,6 +16,8 @@ export interface PlaceOptions {
   readonly directory: string;
   readonly hostname: string;
   readonly addresses: readonly string[];
+  /** Text of its /etc/resolv.conf. */
+  readonly resolvConf: string;
   /** Network namespace that /sys shall show. */
   readonly network: number;
 }
@@ -54,13 +57,18 @@ export function createPlace(options: PlaceOptions): Place {
   return { mounts, names, missing };
 }
 
-function placeFiles({ hostname, addresses }: PlaceOptions): PlaceFiles {
+/** Programs that are inside keep it until they end. */
+export function closePlace({ mounts, names }: Place): void {
+  close(mounts);
+  close(names);
+}
+
+function placeFiles({ hostname, addresses, resolvConf }: PlaceOptions): PlaceFiles {
   const own = addresses.map((address) => `${address}\t${hostname}\n`).join('');
   return {
     '/etc/hostname': `${hostname}\n`,
     '/etc/hosts': `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n${own}`,
-    // No name server until the cluster has one: names resolve from /etc/hosts, at once, and fail at once.
-    '/etc/resolv.conf': '# podwire: no name server in this cluster yet\n',
+    '/etc/resolv.conf': resolvConf,
     '/etc/nsswitch.conf':
       'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n',
   };

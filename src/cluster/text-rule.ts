@@ -65,3 +65,16 @@ export const labelValue: TextRule = {
   expected: "a label value: empty, or at most 63 letters, digits, '-', '_' and '.' with a letter or digit at both ends",
   holds: (text) => text === '' || (text.length <= 63 && QUALIFIED_NAME.test(text)),
 };
+
+/** Names of Services (a DNS label as RFC 1035 has it). */
+export const serviceName = pattern(
+  "a DNS label that begins with a letter: at most 63 lower-case letters, digits and '-', such as web-1",
+  63,
+  /^[a-z]([-a-z0-9]*[a-z0-9])?$/,
+);
+
+/** A name that may have a prefix: appProtocol. */
+export const qualifiedName: TextRule = { ...labelKey, expected: labelKey.expected.replace('a label key', 'a name') };
+
+/** Transport protocols of ports (core/validation: supportedPortProtocols). */
+export const protocols = ['TCP', 'UDP', 'SCTP'] as const;

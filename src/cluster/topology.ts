@@ -1,4 +1,6 @@
-/** Objects and options → the cluster as plain data: what nodes there are, what pods, with which addresses. */
+/** Documents and options → the frame of the cluster as plain data: what nodes there are, with which addresses. */
+import type { Taint } from 'kubernetes-types/core/v1.d.ts';
+import type { Node } from '../store/object.ts';
 import { VXLAN_OVERHEAD_IPV4 } from '../wire/vxlan.ts';
 import {
   type ClusterNode,
@@ -14,8 +16,9 @@ import {
 import { shown } from './field.ts';
 import { cidrSize, formatAddress, formatCidr, nthAddress, nthSubnet } from './ip-address.ts';
 import { nodeMac } from './mac-address.ts';
-import { type ManifestObject, refuseDuplicateObjects } from './manifests.ts';
-import { planPods } from './pod-plan.ts';
+import type { ManifestObject } from './manifest-object.ts';
+import type { Manifests } from './manifests.ts';
+import { nearestWord } from './nearest-word.ts';
 import { type Place, ProblemLog } from './source.ts';
 import { sourceOf } from './source-tree.ts';
 import { dnsLabel } from './text-rule.ts';
@@ -25,7 +28,7 @@ import { planEndpoint, type TopologyEndpoint } from './tunnel-endpoint.ts';
 export const underlayKinds = ['auto', 'tap', 'udp'] as const;
 export type UnderlayKind = (typeof underlayKinds)[number];
 
-/** A cluster, ready to be built. Survives structured cloning. */
+/** A cluster without its objects, ready to be built. Survives structured cloning. */
 export interface Topology {
   name: string;
   ipFamily: IpFamilies;
@@ -38,10 +41,11 @@ export interface Topology {
   underlay: UnderlayKind;
   /** The pod network's blocks, IPv4 first. */
   podSubnets: string[];
+  /** Where Services' cluster IPs come from, IPv4 first. */
+  serviceSubnets: string[];
   nodes: TopologyNode[];
   /** Tunnel ends that are no nodes. */
   tunnelEndpoints: TopologyEndpoint[];
-  pods: TopologyPod[];
 }
 
 export interface TopologyNode {
@@ -50,26 +54,14 @@ export interface TopologyNode {
   index: number;
   /** As written, and kubernetes.io/hostname and the role's label as kubelet and kubeadm set them. */
   labels: Record<string, string>;
+  annotations: Record<string, string>;
+  taints: Taint[];
   underlayAddress: string;
   mac: string;
   /** The node's share of each pod subnet, in the same order. */
   podCidrs: string[];
   /** The first address of each pod CIDR, which is the node's own. */
   gatewayAddresses: string[];
-}
-
-export interface TopologyPod {
-  namespace: string;
-  name: string;
-  /** The node's name. */
-  node: string;
-  hostNetwork: boolean;
-  hostname: string;
-  /** One a family, IPv4 first; with hostNetwork, the node's underlay address. */
-  addresses: string[];
-  mac: string;
-  labels: Record<string, string>;
-  annotations: Record<string, string>;
 }
 
 /** What the command line may say; it wins over the document. */
@@ -85,28 +77,38 @@ export interface TopologyOptions {
 /** The outside router has the first address of the underlay, nodes the following. */
 const FIRST_NODE_ADDRESS = 2;
 
+const CONTROL_PLANE = 'node-role.kubernetes.io/control-plane';
+
+/** That nodes are Linux machines is what node selectors of real manifests ask for most. */
+const SYSTEM_LABELS = { 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': architecture() };
+
 const COMMAND_LINE: Place = { file: 'command line', line: 0, column: 0 };
 
 /**
- * Plans the cluster. The same objects and options give the same topology.
+ * Plans the cluster. The same documents and options give the same topology.
  *
+ * @param cluster what describes the cluster; without it Node objects say which nodes there are, or nothing does.
+ * @param objects those of kind Node are read; the nodes that they name get their labels, annotations and taints.
  * @throws ManifestError with every problem, those of the options first.
  */
-export function planTopology(objects: readonly ManifestObject[], options: TopologyOptions = {}): Topology {
+export function planTopology(
+  { cluster, objects }: Pick<Manifests, 'cluster' | 'objects'>,
+  options: TopologyOptions = {},
+): Topology {
   const log = new ProblemLog();
   refuseOptions(options, log);
-  refuseDuplicateObjects(objects, log);
-  const cluster = objects.find((object) => object.kind === 'Cluster');
-  const spec = cluster?.spec ?? defaultClusterSpec;
+  const nodeObjects = objects.filter(({ object }) => object.kind === 'Node');
+  const spec = cluster?.spec ?? { ...defaultClusterSpec, nodes: nodesOf(nodeObjects) ?? defaultClusterSpec.nodes };
   refuseTooManyNodes(spec, cluster, options, log);
   log.throwIfErrors(); // before anything is made in the number asked for
 
   const nodes = planNodes(spec, options.nodes ?? spec.nodes.length);
   refuseSameNames(nodes, log);
   refuseTakenAddresses(spec, cluster, nodes, log);
-  const pods = objects.filter((object) => object.kind === 'Pod');
+  for (const nodeObject of nodeObjects) adoptNode(nodeObject, nodes, log);
+  log.throwIfErrors();
   const underlayMtu = options.mtu ?? spec.mtu;
-  const topology: Topology = {
+  return {
     name: options.name ?? cluster?.name ?? DEFAULT_CLUSTER_NAME,
     ipFamily: spec.ipFamily,
     underlayMtu,
@@ -115,12 +117,32 @@ export function planTopology(objects: readonly ManifestObject[], options: Topolo
     offload: options.offload === undefined ? spec.offload : options.offload === 'on',
     underlay: options.underlay ?? 'auto',
     podSubnets: spec.podSubnets.map(formatCidr),
+    serviceSubnets: spec.serviceSubnets.map(formatCidr),
     nodes,
     tunnelEndpoints: spec.tunnelEndpoints.map(planEndpoint),
-    pods: planPods(pods, nodes, spec.podSubnets, log),
   };
-  log.throwIfErrors();
-  return topology;
+}
+
+function nodesOf(nodeObjects: readonly ManifestObject[]): ClusterNode[] | undefined {
+  if (nodeObjects.length === 0) return undefined;
+  return nodeObjects.map(({ object }) => ({ name: object.metadata.name, role: undefined, labels: {} }));
+}
+
+/** What a Node object says about a node that there is. */
+function adoptNode(manifest: ManifestObject, nodes: readonly TopologyNode[], log: ProblemLog): void {
+  const { metadata, spec } = manifest.object as Node;
+  const node = nodes.find(({ name }) => name === metadata.name);
+  if (node === undefined) {
+    const names = nodes.map(({ name }) => name);
+    const nearest = nearestWord(metadata.name, names);
+    const remedy = nearest === undefined ? 'add it to nodes of the Cluster document' : `did you mean "${nearest}"?`;
+    const path = 'metadata.name';
+    log.error(sourceOf(manifest, path), path, `the cluster has no node ${shown(metadata.name)}; ${remedy}`);
+    return;
+  }
+  Object.assign(node.labels, metadata.labels);
+  Object.assign(node.annotations, metadata.annotations);
+  node.taints.push(...(spec?.taints ?? []));
 }
 
 function refuseOptions(options: TopologyOptions, log: ProblemLog): void {
@@ -178,9 +200,17 @@ function refuseTakenAddresses(
   }
 }
 
+/** As Go names it. */
+function architecture(): string {
+  return process.arch === 'x64' ? 'amd64' : process.arch;
+}
+
 function planNodes(spec: ClusterSpec, count: number): TopologyNode[] {
   const unnamed: ClusterNode = { name: undefined, role: undefined, labels: {} };
-  return Array.from({ length: count }, (_, index) => planNode(spec.nodes[index] ?? unnamed, index, spec));
+  const nodes = Array.from({ length: count }, (_, index) => planNode(spec.nodes[index] ?? unnamed, index, spec));
+  // As kubeadm and kind have it: where others can do the work, the control plane's nodes are kept free of it.
+  if (nodes.every(({ labels }) => CONTROL_PLANE in labels)) for (const node of nodes) node.taints = [];
+  return nodes;
 }
 
 function planNode(node: ClusterNode, index: number, spec: ClusterSpec): TopologyNode {
@@ -191,7 +221,9 @@ function planNode(node: ClusterNode, index: number, spec: ClusterSpec): Topology
   return {
     name,
     index,
-    labels: { 'kubernetes.io/hostname': name, ...roleLabel, ...node.labels },
+    labels: { ...SYSTEM_LABELS, 'kubernetes.io/hostname': name, ...roleLabel, ...node.labels },
+    annotations: {},
+    taints: node.role === 'control-plane' ? [{ key: CONTROL_PLANE, effect: 'NoSchedule' }] : [],
     underlayAddress: formatAddress(underlay),
     mac: nodeMac(underlay),
     podCidrs: podCidrs.map(formatCidr),

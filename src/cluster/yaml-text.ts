@@ -18,6 +18,7 @@ import {
   Parser,
 } from 'yaml';
 import { resolvePlain } from './plain-scalar.ts';
+import { readPlainYaml } from './plain-yaml.ts';
 import { type Place, type ProblemLog, printable } from './source.ts';
 import { childPath, type SourceField, type SourceList, type SourceNode, type SourceScalar } from './source-tree.ts';
 
@@ -25,9 +26,9 @@ import { childPath, type SourceField, type SourceList, type SourceNode, type Sou
 const TEXT_LENGTH_MAX = 16 * 1024 * 1024;
 const TOKENS_MAX = 4_000_000;
 const DOCUMENTS_MAX = 10_000;
-const NESTING_MAX = 100;
+export const NESTING_MAX = 100;
 /** Values of a text with all aliases written out. Without aliases the token limit comes first. */
-const VALUES_MAX = 2_000_000;
+export const VALUES_MAX = 2_000_000;
 
 /** YAML 1.2 section 5.1, c-printable, turned round. The byte order mark is the lexer's matter. */
 const UNREADABLE = /[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
@@ -51,6 +52,11 @@ export function readYaml(file: string, text: string, log: ProblemLog): SourceNod
     log.error(placeAt(file, text, refusal.offset), '', refusal.message);
     return [];
   }
+  return readPlainYaml(file, text) ?? readAnyYaml(file, text, log);
+}
+
+/** As readYaml, by the library. Pre: the text has been judged before parsing. */
+export function readAnyYaml(file: string, text: string, log: ProblemLog): SourceNode[] {
   const lines = new LineCounter();
   const builder = new TreeBuilder(file, lines, log);
   const trees: SourceNode[] = [];

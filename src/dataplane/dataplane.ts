@@ -11,12 +11,16 @@ import { KEY_WORDS } from '../packet/flow-key.ts';
 import type { Outcome } from '../packet/outcome.ts';
 import { FRAME_HEADROOM, Packet } from '../packet/packet.ts';
 import { Policies } from '../policy/policies.ts';
+import { Affinity } from '../service/affinity.ts';
+import { buildServiceTable } from '../service/build-service-table.ts';
+import type { ServiceTableData } from '../service/service-table.ts';
 import { Services } from '../service/services.ts';
 import { PrefixTable, type PrefixTableData } from '../tables/prefix-table.ts';
 import { Counters } from './counters.ts';
 import { FlightRecorder } from './flight-recorder.ts';
 import { ErrorBudget } from './icmp-errors.ts';
 import { Reassembly } from './reassembly.ts';
+import { StaleFlows } from './stale-flows.ts';
 
 /** A pod's, the host's or the outside's end of a wire: frames leave through `transmit`. */
 export interface Port {
@@ -84,6 +88,8 @@ export class Dataplane {
   underlay: Underlay | undefined;
   endpoints = new TunnelEndpoints([]);
   services: Services;
+  /** How far the search for UDP connections without their backend has come. */
+  readonly staleFlows = new StaleFlows();
   policies = new Policies(new Uint8Array(0));
   routes = PrefixTable.build([]);
   /** Moves when routes or endpoints change: connections then find their way out again. Never 0. */
@@ -110,7 +116,7 @@ export class Dataplane {
     this.connections = new Connections(node.connectionsMax, node.seed);
     this.flightRecorder = new FlightRecorder(arena, this.connections);
     this.recorder = this.flightRecorder;
-    this.services = new Services([], node.seed);
+    this.services = new Services(buildServiceTable([], [], node.seed), new Affinity(node.seed));
     this.reassembly = new Reassembly(arena, node.reassemblySlots, node.seed, counters);
     this.cutter = new Cutter(arena, FRAME_HEADROOM);
     this.scratch = new Packet(arena);
@@ -124,5 +130,11 @@ export class Dataplane {
     this.routes = new PrefixTable(routes);
     this.endpoints = new TunnelEndpoints(endpoints);
     this.routeRevision = (this.routeRevision + 1) | 0 || 1;
+  }
+
+  /** Connections keep their backends (KP-037), but for UDP's that have lost theirs: a search for them begins. */
+  setServices(data: ServiceTableData): void {
+    this.services = new Services(data, this.services.affinity);
+    this.staleFlows.begin();
   }
 }

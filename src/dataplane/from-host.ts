@@ -6,6 +6,7 @@ import { serviceDnat } from '../service/services.ts';
 import type { Dataplane, Port } from './dataplane.ts';
 import { flowKey, knownFlow } from './flows.ts';
 import { forward } from './forward.ts';
+import { masquerade } from './masquerade.ts';
 import { neighbour } from './neighbour.ts';
 import { reassemble } from './reassemble.ts';
 import { route } from './route.ts';
@@ -25,9 +26,10 @@ export function fromHost(dp: Dataplane, port: Port, pkt: Packet, nowMs: number):
     sourceOfHost(dp, pkt) ||
     knownFlow(dp, pkt, nowMs) ||
     // The first packet of a connection.
-    serviceDnat(dp.services, pkt) ||
+    serviceDnat(dp.services, pkt, nowMs) ||
     route(dp, pkt) ||
     ingressPolicy(dp.policies, pkt.ingress, pkt.egress) ||
+    masquerade(dp, pkt) ||
     Place.NewFlow;
   return place === Place.KnownFlow || place === Place.NewFlow ? forward(dp, pkt, nowMs) : place;
 }

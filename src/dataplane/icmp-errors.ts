@@ -24,6 +24,9 @@ const told: Partial<Record<DropName, readonly [number, number, number, number]>>
   NoRoute: [Icmp.Unreachable, 0, Icmpv6.Unreachable, 0],
   NoSuchPod: [Icmp.Unreachable, 1, Icmpv6.Unreachable, 3],
   FragmentTimeout: [Icmp.TimeExceeded, 1, Icmpv6.TimeExceeded, 1],
+  // Port unreachable to TCP too: that is what nftables' `reject` sends, and connect(2) then says "refused".
+  NoEndpoints: [Icmp.Unreachable, 3, Icmpv6.Unreachable, 4],
+  NoServicePort: [Icmp.Unreachable, 3, Icmpv6.Unreachable, 4],
 };
 const byIndex = dropReasons.map(({ name }) => told[name as DropName]);
 

@@ -11,6 +11,7 @@ import { fromPod } from './from-pod.ts';
 import { fromUnderlay } from './from-underlay.ts';
 import { answerDrop } from './icmp-errors.ts';
 import { expireFragments } from './reassemble.ts';
+import { flushStale } from './stale-flows.ts';
 
 export function receiveFromPod(dp: Dataplane, port: Port, pkt: Packet, nowMs: number): Outcome {
   begin(dp, pkt, port.way, nowMs);
@@ -30,6 +31,7 @@ export function receiveFromUnderlay(dp: Dataplane, pkt: Packet, nowMs: number): 
 /** Ends what has waited too long. @param budget connections to look at, so that a crowd of them does not stop packets. */
 export function expire(dp: Dataplane, nowMs: number, budget: number): void {
   if (dp.connections.count > 0) dp.connections.expire(nowMs, budget);
+  if (dp.staleFlows.pending) flushStale(dp, budget);
   expireFragments(dp, nowMs);
 }
 

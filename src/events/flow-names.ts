@@ -1,8 +1,8 @@
 /** Who has which address, as hubble shows endpoints: pods by namespace and name, nodes by name, the rest as the world. */
 
-import type { NodeObject, PodObject } from '../api/objects.ts';
 import type { CaptureScene } from '../cluster/capture-scene.ts';
 import { Way, wayKind } from '../packet/way.ts';
+import type { Node, Pod } from '../store/object.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
 
 /** hubble's Endpoint (cilium api/v1/flow/flow.proto): what of it there is here. */
@@ -25,9 +25,9 @@ export class FlowNames {
   readonly #byAddress = new Map<string, FlowEndpoint | NodeName>();
   readonly #podsByHop = new Map<string, FlowEndpoint>();
 
-  constructor(nodes: readonly NodeObject[], pods: readonly PodObject[]) {
+  constructor(nodes: readonly Node[], pods: readonly Pod[]) {
     for (const { metadata, status } of nodes) {
-      const addresses = status.addresses.filter(({ type }) => type === 'InternalIP');
+      const addresses = (status?.addresses ?? []).filter(({ type }) => type === 'InternalIP');
       for (const { address } of addresses) this.#byAddress.set(normal(address), { node: metadata.name });
     }
     for (const { metadata, spec, status } of pods) {
@@ -38,7 +38,7 @@ export class FlowNames {
       const endpoint = { namespace, pod_name: name, labels: own.sort() };
       this.#podsByHop.set(`pod/${namespace}/${name}`, endpoint);
       if (spec.hostNetwork === true) continue; // it has its node's addresses
-      for (const { ip } of status.podIPs) this.#byAddress.set(normal(ip), endpoint);
+      for (const { ip = '' } of status?.podIPs ?? []) this.#byAddress.set(normal(ip), endpoint);
     }
   }
 

@@ -1,6 +1,7 @@
 /** Turns an update's text into tables. Runs on the control thread, so that the loop only swaps references. */
 import type { TunnelEndpoint } from '../encap/vxlan.ts';
 import type { LinkSettings } from '../links/link.ts';
+import type { ServiceCompiler } from '../service/service-compiler.ts';
 import { type PrefixEntry, PrefixTable } from '../tables/prefix-table.ts';
 import { ADDRESS_WORDS, isIpv4Words, parseAddress } from '../wire/address.ts';
 import { parseMac } from '../wire/ethernet.ts';
@@ -9,7 +10,8 @@ import type { CompiledUpdate, EndpointSpec, LinkSpec, NodeUpdate, RouteSpec } fr
 /** Bits that `::ffff:0:0/96` puts in front of an IPv4 prefix. */
 const MAPPED_BITS = 96;
 
-export function compileUpdate(update: NodeUpdate): CompiledUpdate {
+/** @param services the node's, which knows what earlier updates have told. */
+export function compileUpdate(update: NodeUpdate, services: ServiceCompiler): CompiledUpdate {
   const { routes, endpoints } = update;
   if ((routes === undefined) !== (endpoints === undefined)) throw new Error('routes and endpoints change together');
   return {
@@ -26,8 +28,17 @@ export function compileUpdate(update: NodeUpdate): CompiledUpdate {
             underlayAddresses: endpoints.map((endpoint) => endpoint.underlayAddress),
           },
     links: update.links === undefined ? undefined : compileLinks(update.links),
+    services: update.services === undefined ? undefined : services.compile(update.services),
     advanceMs: update.advanceMs ?? 0,
   };
+}
+
+/** The memory of the largest tables, which the other thread may have without a copy. */
+export function buffersOf({ services }: CompiledUpdate): ArrayBuffer[] {
+  if (services === undefined) return [];
+  const { keys, frontends, lists, backends } = services;
+  const arrays = [keys.keys, keys.heads, keys.next, keys.hashes, frontends, lists, backends];
+  return arrays.map(({ buffer }) => buffer as ArrayBuffer);
 }
 
 /** Four words of an address that our own compiler wrote. */

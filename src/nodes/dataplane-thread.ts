@@ -185,6 +185,7 @@ function apply(update: CompiledUpdate): void {
     underlay.setEndpoints(update.routing.underlayAddresses);
     dataplane.setRoutes(update.routing.table, update.routing.endpoints);
   }
+  if (update.services !== undefined) dataplane.setServices(update.services);
   if (update.links !== undefined) setLinks(update.links);
   clockAheadMs += update.advanceMs;
   for (const index of update.removePods) {

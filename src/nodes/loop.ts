@@ -88,7 +88,7 @@ export class Loop {
     const { stop, clock, dataplane } = this.#parts;
     while (Atomics.load(stop, 0) === 0) {
       const wakeMs = Math.min(this.#nextTickMs, this.#links?.nextDueMs ?? Infinity);
-      const sleepMs = Math.max(0, Math.ceil(wakeMs - clock()));
+      const sleepMs = dataplane.staleFlows.pending ? 0 : Math.max(0, Math.ceil(wakeMs - clock()));
       const ready = this.#epoll.wait(sleepMs);
       const nowMs = clock(); // one reading per batch
       for (let i = 0; i < ready; i++) this.#serve(this.#epoll.token(i), nowMs);

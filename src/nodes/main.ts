@@ -6,9 +6,11 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { Counters } from '../dataplane/counters.ts';
+import { ServiceCompiler } from '../service/service-compiler.ts';
 import { createEventfd, signalEventfd } from '../sys/eventfd.ts';
 import { CaptureStream } from './capture-stream.ts';
-import { compileUpdate } from './compile-update.ts';
+import { buffersOf, compileUpdate } from './compile-update.ts';
+import { PodServices } from './pod-services.ts';
 import type {
   DataplaneThreadData,
   FromDataplane,
@@ -17,12 +19,19 @@ import type {
   NodeUpdate,
   ToDataplane,
   ToNode,
+  WorkloadOrder,
 } from './protocol.ts';
 
-let dataplane: DataplaneThread | undefined;
+interface Node {
+  readonly dataplane: DataplaneThread;
+  readonly pods: PodServices;
+}
+
+let node: Node | undefined;
 
 /** The other thread, and the two ways to reach it while it sleeps in the kernel: the eventfd and the stop word. */
 class DataplaneThread {
+  readonly services: ServiceCompiler;
   readonly #worker: Worker;
   readonly #eventfd = createEventfd();
   readonly #stop = new SharedArrayBuffer(4);
@@ -32,9 +41,11 @@ class DataplaneThread {
 
   constructor(settings: NodeSettings) {
     this.#name = settings.name;
+    const seed = randomBytes(4).readInt32LE();
+    this.services = new ServiceCompiler(seed);
     const workerData: DataplaneThreadData = {
       settings,
-      seed: randomBytes(4).readInt32LE(),
+      seed,
       eventfd: this.#eventfd,
       stop: this.#stop,
       counters: new Counters().shared,
@@ -49,8 +60,9 @@ class DataplaneThread {
     process.on('exit', () => this.stop());
   }
 
-  send(message: ToDataplane): void {
-    this.#worker.postMessage(message);
+  /** @param transfer memory that the message speaks of, and that is this thread's no longer. */
+  send(message: ToDataplane, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer);
     signalEventfd(this.#eventfd);
   }
 
@@ -86,26 +98,49 @@ class DataplaneThread {
   }
 }
 
-function apply(update: NodeUpdate): void {
+function start(settings: NodeSettings): Node {
+  const log = (message: string) => process.stderr.write(`${settings.name}: ${message}\n`);
+  return {
+    dataplane: new DataplaneThread(settings),
+    pods: new PodServices(log),
+  };
+}
+
+/** Packets and workloads at the same time: the acknowledgement comes from the packets' side, and later. */
+function apply({ dataplane, pods }: Node, update: NodeUpdate): void {
   try {
-    dataplane?.send({ type: 'update', update: compileUpdate(update) });
+    const compiled = compileUpdate(update, dataplane.services);
+    dataplane.send({ type: 'update', update: compiled }, buffersOf(compiled));
+    pods.apply(update);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     process.send?.({ type: 'failed', version: update.version, message } satisfies FromNode);
   }
 }
 
-/** The connection may have been closed while it was on its way. */
-function receiveConnection(request: string, socket: Socket | undefined): void {
-  if (dataplane === undefined) socket?.destroy();
-  else if (socket !== undefined) dataplane.capture(socket, request);
+async function obey({ pods }: Node, id: number, order: WorkloadOrder): Promise<void> {
+  const body = await pods.obey(order);
+  process.send?.({ type: 'answer', id, body } satisfies FromNode);
 }
 
 process.on('message', (message: ToNode, handle: unknown) => {
-  if (message.type === 'start') dataplane = new DataplaneThread(message.settings);
-  if (message.type === 'ask') dataplane?.send(message);
-  else if (message.type === 'capture') receiveConnection(message.request, handle as Socket | undefined);
-  else apply(message.update);
+  if (message.type === 'start') node = start(message.settings);
+  if (node === undefined) return;
+  switch (message.type) {
+    case 'start':
+    case 'update':
+      apply(node, message.update);
+      return;
+    case 'ask':
+      node.dataplane.send(message);
+      return;
+    case 'order':
+      void obey(node, message.id, message.order);
+      return;
+    case 'capture':
+      // The connection may have been closed while it was on its way.
+      if (handle !== undefined) node.dataplane.capture(handle as Socket, message.request);
+  }
 });
 process.on('disconnect', () => process.exit(0)); // the cluster process is gone
 process.on('SIGTERM', () => process.exit(0));

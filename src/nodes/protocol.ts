@@ -5,10 +5,14 @@
  */
 import type { CaptureSpec, Loss } from '../dataplane/capture.ts';
 import type { CounterSnapshot } from '../dataplane/counters.ts';
+import type { ZoneUpdate } from '../dns/zone-data.ts';
 import type { TunnelEndpoint } from '../encap/vxlan.ts';
 import type { LinkSettings } from '../links/link.ts';
 import type { PortCounters } from '../ports/wire-counters.ts';
+import type { ServicesUpdate } from '../service/service-spec.ts';
+import type { ServiceTableData } from '../service/service-table.ts';
 import type { PrefixTableData } from '../tables/prefix-table.ts';
+import type { WorkloadPod } from '../workload/answer.ts';
 
 /** What never changes while a node process lives. */
 export interface NodeSettings {
@@ -49,6 +53,22 @@ export interface PodSpec extends TapSpec {
   readonly index: number;
 }
 
+/** What answers in a pod in place of its images: on every port that its containers declare. */
+export interface WorkloadSpec extends WorkloadPod {
+  /** Of the pod's network, or of its node's with hostNetwork. */
+  readonly namespacePath: string;
+  readonly ports: readonly WorkloadPort[];
+  /** HTTP or, for other first bytes, echo; or the cluster's names. */
+  readonly answers: 'http' | 'dns';
+  /** What `/healthz` says. */
+  readonly ready: boolean;
+}
+
+export interface WorkloadPort {
+  readonly port: number;
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+}
+
 export interface EndpointSpec {
   readonly name: string;
   readonly underlayAddress: string;
@@ -79,17 +99,35 @@ export interface NodeUpdate {
   readonly endpoints?: readonly EndpointSpec[];
   readonly routes?: readonly RouteSpec[];
   readonly links?: readonly LinkSpec[];
+  /** New ones, and those whose readiness has changed. They end by an order, not by an update. */
+  readonly workloads?: readonly WorkloadSpec[];
+  readonly services?: ServicesUpdate;
+  /** For a node whose pods serve names. */
+  readonly names?: ZoneUpdate;
   /** Puts the node's clock forward, for tests. */
   readonly advanceMs?: number;
 }
 
 export type Question = 'connections' | 'counters';
 
+/** What a pod's workload is asked for. */
+export interface WorkloadOrder {
+  /** `end` closes its connections, and is answered when they have ended; `log` is answered with what it has written. */
+  readonly order: 'end' | 'log';
+  readonly pod: PodName;
+}
+
+export interface PodName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /** Cluster process to node process. */
 export type ToNode =
   | { readonly type: 'start'; readonly settings: NodeSettings; readonly update: NodeUpdate }
   | { readonly type: 'update'; readonly update: NodeUpdate }
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
+  | { readonly type: 'order'; readonly id: number; readonly order: WorkloadOrder }
   /** With the connection of whoever wants to see packets: `capture-stream.ts`. */
   | { readonly type: 'capture'; readonly request: string };
 
@@ -149,6 +187,7 @@ export interface CompiledUpdate {
     | undefined;
   /** By endpoint number. */
   readonly links: readonly (LinkSettings | undefined)[] | undefined;
+  readonly services: ServiceTableData | undefined;
   readonly advanceMs: number;
 }
 

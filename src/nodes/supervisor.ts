@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
-import type { FromNode, NodeSettings, NodeUpdate, Question, ToNode } from './protocol.ts';
+import type { FromNode, NodeSettings, NodeUpdate, Question, ToNode, WorkloadOrder } from './protocol.ts';
 
 /** First restart comes at once; a node that keeps dying waits longer each time, up to this. */
 const RESTART_DELAY_MAX_MS = 5_000;
@@ -75,6 +75,15 @@ export class NodeSupervisor {
 
   /** Asks for a snapshot; rejects when the node does not answer in time. */
   ask(question: Question): Promise<unknown> {
+    return this.#askFor((id) => ({ type: 'ask', id, question }));
+  }
+
+  /** Resolves with the answer of the node's workloads; rejects when the node does not answer in time. */
+  order(order: WorkloadOrder): Promise<unknown> {
+    return this.#askFor((id) => ({ type: 'order', id, order }));
+  }
+
+  #askFor(message: (id: number) => ToNode): Promise<unknown> {
     const id = this.#nextQuestion++;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -92,7 +101,7 @@ export class NodeSupervisor {
           reject(error);
         },
       });
-      this.#send({ type: 'ask', id, question });
+      this.#send(message(id));
     });
   }
 

@@ -295,6 +295,30 @@ const dropRows = [
     means: 'Too many packets wait on links of this node.',
     look: '`podwire link get`: rate times latency is more than 8 MB.',
   },
+  {
+    name: 'NoEndpoints',
+    stage: 'serviceDnat',
+    means: 'No endpoint of the Service could take the connection; the client is told: port unreachable (KP-019).',
+    look: "`podwire get endpointslices`; the Service's selector, its pods' readiness.",
+  },
+  {
+    name: 'NoLocalEndpoints',
+    stage: 'serviceDnat',
+    means: 'The Service is for endpoints of this node only, and has none here (KP-020, KP-021).',
+    look: 'internalTrafficPolicy and externalTrafficPolicy of the Service; where its pods run.',
+  },
+  {
+    name: 'NoServicePort',
+    stage: 'serviceDnat',
+    means: "A Service's cluster IP, but none of its ports; the client is told: port unreachable (KP-024).",
+    look: '`podwire get services`; the protocol of the port.',
+  },
+  {
+    name: 'NoService',
+    stage: 'serviceDnat',
+    means: 'An address of the Service network that no Service has (KP-025).',
+    look: '`podwire get services`; the Service may be gone.',
+  },
 ] as const satisfies readonly DropReason[];
 
 const consumeRows = [

@@ -91,6 +91,10 @@ export class Packet {
   /** Of an ICMP error about a known connection: the half whose packets travel as it does. */
   relatedHalf = 0;
 
+  // Set by `serviceDnat`.
+  /** Of a connection's first packet: its source is to become the node's (KP-036). */
+  masquerade = false;
+
   // Set by `route`.
   /** Way it goes out by. */
   egress = 0;

@@ -1,13 +1,14 @@
 /** Captures of a simulated cluster: what every node tells of its packets, in the one order in which it happened. */
 import { type CaptureScene, captureScene } from '../cluster/capture-scene.ts';
-import type { Topology, TopologyNode } from '../cluster/topology.ts';
+import type { ClusterPlan } from '../cluster/plan.ts';
+import type { TopologyNode } from '../cluster/topology.ts';
 import { Verdicts } from '../dataplane/capture.ts';
 import { Captures } from '../dataplane/captures.ts';
 import { addressWords } from '../nodes/compile-update.ts';
 import { createRing, RingReader } from '../recording/ring.ts';
 import { Sighting, SightingBytes, SightingKind } from '../recording/sighting.ts';
 import { ADDRESS_WORDS } from '../wire/address.ts';
-import { podsOf, type Simulation } from './simulation.ts';
+import type { Simulation } from './simulation.ts';
 
 /** No event tells of more: one row of datagrams, in and out again, or the errors about all datagrams in pieces. */
 const RING_BYTES = 1 << 20;
@@ -30,16 +31,15 @@ export class SimCaptures {
   #lastNs = -1;
 
   /** @param take the sighting is used again: copy what is to be kept. Its time is virtual: ns since the start. */
-  constructor(sim: Simulation, topology: Topology, take: (sighting: Sighting, scene: CaptureScene) => void) {
+  constructor(sim: Simulation, plan: ClusterPlan, take: (sighting: Sighting, scene: CaptureScene) => void) {
     this.#sim = sim;
     this.#take = take;
-    for (const node of topology.nodes) this.#nodes.set(node.name, this.#tap(topology, node));
+    for (const node of plan.topology.nodes) this.#nodes.set(node.name, this.#tap(plan, node));
     sim.watcher = (name) => this.#drain(this.#nodes.get(name)!);
   }
 
-  #tap(topology: Topology, node: TopologyNode): Tapped {
-    const indexes = new Map(podsOf(topology, node).map((pod, index) => [pod, index]));
-    const scene = captureScene(topology, node, indexes);
+  #tap({ topology, feed }: ClusterPlan, node: TopologyNode): Tapped {
+    const scene = captureScene(topology, node, feed.nodes.get(node.name)!.pods);
     const { dataplane } = this.#sim.nodes.get(node.name)!;
     const address = addressWords(node.underlayAddress)[ADDRESS_WORDS - 1]!;
     const captures = new Captures(dataplane, { address, routerMac: undefined }, () => this.#clockNs());

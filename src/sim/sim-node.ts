@@ -4,12 +4,13 @@ import { REASSEMBLY_SLOTS } from '../dataplane/reassembly.ts';
 import { expire, receiveFromHost, receiveFromPod, receiveFromUnderlay } from '../dataplane/receive.ts';
 import { Merger } from '../encap/merge.ts';
 import { readOuter } from '../encap/outer.ts';
-import { addressWords, icmpSources } from '../nodes/compile-update.ts';
-import type { CompiledUpdate, NodeSettings } from '../nodes/protocol.ts';
+import { addressWords, compileUpdate, icmpSources } from '../nodes/compile-update.ts';
+import type { NodeSettings, NodeUpdate } from '../nodes/protocol.ts';
 import { randomWords } from '../nodes/random-words.ts';
 import { Arena } from '../packet/arena.ts';
 import { ChecksumState, FRAME_HEADROOM, Packet } from '../packet/packet.ts';
 import { Way, way } from '../packet/way.ts';
+import { ServiceCompiler } from '../service/service-compiler.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import { receiveBytes, SimPort } from './sim-port.ts';
 import { type Row, SimUnderlay } from './sim-underlay.ts';
@@ -27,10 +28,7 @@ export interface PlaceSpec {
 export interface SimNodeOptions {
   readonly settings: NodeSettings;
   readonly seed: number;
-  /** By port number. */
-  readonly pods: readonly PlaceSpec[];
   readonly host: PlaceSpec;
-  readonly update: CompiledUpdate;
   /** Takes what leaves by a port: a pod's number, or -1 for the host. */
   readonly toPort: (port: number, bytes: Uint8Array) => void;
   readonly toUnderlay: (endpoint: number, row: Row) => void;
@@ -44,11 +42,16 @@ export class SimNode {
   readonly #slotAt: number;
   readonly #merger: Merger;
   readonly #offload: boolean;
-  readonly #pods: readonly SimPort[];
+  readonly #options: SimNodeOptions;
+  readonly #services: ServiceCompiler;
+  /** By port number. */
+  readonly #pods = new Map<number, SimPort>();
   readonly #host: SimPort;
 
   constructor(options: SimNodeOptions) {
-    const { settings, seed, update } = options;
+    const { settings, seed } = options;
+    this.#options = options;
+    this.#services = new ServiceCompiler(seed);
     const arena = new Arena(ARENA_BYTES);
     const [macHigh, macLow] = parseMac(settings.mac);
     const { vni, podMtu: tunnelMtu, connectionsMax, gatewayAddresses } = settings;
@@ -63,27 +66,35 @@ export class SimNode {
     const underlay = new SimUnderlay(arena, settings.offload, options.toUnderlay);
     this.links = new LinkedUnderlay(arena, dataplane.counters, underlay, tunnelMtu);
     dataplane.underlay = this.links;
-    const port = (place: PlaceSpec, portWay: number, number: number) => {
-      const [high, low] = parseMac(place.mac);
-      const addresses = Int32Array.from(place.addresses.flatMap((address) => [...addressWords(address)]));
-      const take = (bytes: Uint8Array) => options.toPort(number, bytes);
-      return new SimPort({ way: portWay, macHigh: high, macLow: low, addresses, mtu: tunnelMtu, take });
-    };
-    this.#pods = options.pods.map((place, index) => port(place, way(Way.Pod, index), index));
-    this.#host = port(options.host, way(Way.Host, 0), -1);
-    dataplane.pods.push(...this.#pods);
+    this.#host = this.#port(options.host, way(Way.Host, 0), -1);
     dataplane.host = this.#host;
-    if (update.routing !== undefined) dataplane.setRoutes(update.routing.table, update.routing.endpoints);
     this.#packet = new Packet(arena);
     this.#slotAt = arena.reserve(SLOT_BYTES);
     this.#merger = new Merger(arena);
+  }
+
+  /** Pods first, so that no route leads to a port that is not there; and they go last. */
+  update(update: NodeUpdate): void {
+    const { dataplane } = this;
+    const { addPods, removePods, routing, services } = compileUpdate(update, this.#services);
+    for (const pod of addPods) {
+      const port = this.#port(pod, way(Way.Pod, pod.index), pod.index);
+      this.#pods.set(pod.index, port);
+      dataplane.pods[pod.index] = port;
+    }
+    if (routing !== undefined) dataplane.setRoutes(routing.table, routing.endpoints);
+    if (services !== undefined) dataplane.setServices(services);
+    for (const index of removePods) {
+      this.#pods.delete(index);
+      dataplane.pods[index] = undefined;
+    }
   }
 
   /** @param port a pod's number, or -1 for the host. @param bytes a virtio header and a frame. */
   receive(port: number, bytes: Uint8Array, nowMs: number): void {
     receiveBytes(this.#packet, this.#slotAt, bytes);
     if (port < 0) receiveFromHost(this.dataplane, this.#host, this.#packet, nowMs);
-    else receiveFromPod(this.dataplane, this.#pods[port]!, this.#packet, nowMs);
+    else receiveFromPod(this.dataplane, this.#pods.get(port)!, this.#packet, nowMs);
   }
 
   /** What one receive call of a UDP socket brings. @param source outer source address. */
@@ -122,5 +133,17 @@ export class SimNode {
   wake(nowMs: number): void {
     this.links.flush(nowMs);
     expire(this.dataplane, nowMs, Infinity);
+  }
+
+  #port({ mac, addresses }: PlaceSpec, portWay: number, number: number): SimPort {
+    const [macHigh, macLow] = parseMac(mac);
+    return new SimPort({
+      way: portWay,
+      macHigh,
+      macLow,
+      addresses: Int32Array.from(addresses.flatMap((address) => [...addressWords(address)])),
+      mtu: this.#options.settings.podMtu,
+      take: (bytes) => this.#options.toPort(number, bytes),
+    });
   }
 }

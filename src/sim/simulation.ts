@@ -3,16 +3,18 @@
  * dataplane with the real tables; kernels, sockets and time are played by a script. Same topology, seed and script:
  * the same bytes at the same times.
  *
- *     const sim = new Simulation(topology, { seed: 1, onPort: (event) => …, onWire: (event) => … });
+ *     const sim = new Simulation(plan, { seed: 1, onPort: (event) => …, onWire: (event) => … });
  *     sim.send({ node: 'n1', port: 0 }, bytes);   // a virtio header and a frame
  *     sim.advance(0);                              // everything that happens at once
  */
-import { compileEndpoints, compileRoutes, compileSettings, hostAddresses, hostMac } from '../cluster/compile.ts';
-import type { Topology, TopologyNode, TopologyPod } from '../cluster/topology.ts';
+import { compileSettings, hostAddresses, hostMac } from '../cluster/compile.ts';
+import type { ClusterPlan } from '../cluster/plan.ts';
+import type { Topology, TopologyNode } from '../cluster/topology.ts';
 import type { LinkSettings } from '../links/link.ts';
-import { addressWords, compileUpdate } from '../nodes/compile-update.ts';
+import { addressWords } from '../nodes/compile-update.ts';
+import type { NodeUpdate } from '../nodes/protocol.ts';
 import { EventQueue } from './event-queue.ts';
-import { SimNode } from './sim-node.ts';
+import { type PlaceSpec, SimNode } from './sim-node.ts';
 import type { Row } from './sim-underlay.ts';
 
 /** Port number of a node's host. */
@@ -53,14 +55,32 @@ export class Simulation {
   readonly #wakesMs = new Map<SimNode, number>();
   #nowMs = 0;
 
-  constructor(topology: Topology, options: SimulationOptions) {
+  constructor({ topology, feed }: Pick<ClusterPlan, 'topology' | 'feed'>, options: SimulationOptions) {
     this.#topology = topology;
     this.#options = options;
-    for (const node of topology.nodes) this.nodes.set(node.name, this.#createNode(node));
+    for (const node of topology.nodes) {
+      this.nodes.set(node.name, this.#createNode(node));
+      this.update(node.name, feed.nodes.get(node.name)!.full(feed.nextVersion()));
+    }
+  }
+
+  /** Tells a node of a change, which its packets see from now on. */
+  update(node: string, update: NodeUpdate): void {
+    this.#node(node).update(update);
   }
 
   get nowMs(): number {
     return this.#nowMs;
+  }
+
+  /** The host's end of a node's wire. */
+  hostOf(node: TopologyNode): PlaceSpec {
+    return { mac: hostMac(node), addresses: hostAddresses(node) };
+  }
+
+  /** Has something happen at a time that is not past. */
+  plan(timeMs: number, action: () => void): void {
+    this.#events.plan(timeMs, action);
   }
 
   /** A kernel sends a frame to its node, now. */
@@ -139,20 +159,12 @@ export class Simulation {
   #createNode(node: TopologyNode): SimNode {
     const topology = this.#topology;
     const { seed, onPort, onWire } = this.#options;
-    const pods = podsOf(topology, node);
-    const indexes = new Map(pods.map((pod, index) => [pod, index]));
     const others = topology.nodes.filter((other) => other !== node);
     const source = addressWords(node.underlayAddress);
     return new SimNode({
       settings: compileSettings(topology, node, undefined),
       seed: (seed + Math.imul(node.index + 1, 0x9e37_79b1)) | 0,
-      pods,
-      host: { mac: hostMac(node), addresses: hostAddresses(node) },
-      update: compileUpdate({
-        version: 1,
-        endpoints: compileEndpoints(topology, node),
-        routes: compileRoutes(topology, node, indexes),
-      }),
+      host: this.hostOf(node),
       toPort: (port, bytes) => onPort({ timeMs: this.#nowMs, node: node.name, port, bytes }),
       toUnderlay: (endpoint, row) => {
         const external = topology.tunnelEndpoints[endpoint - others.length];
@@ -162,9 +174,4 @@ export class Simulation {
       },
     });
   }
-}
-
-/** A node's pods with a network of their own, in the order of their port numbers. */
-export function podsOf(topology: Topology, node: TopologyNode): TopologyPod[] {
-  return topology.pods.filter((pod) => pod.node === node.name && !pod.hostNetwork);
 }

@@ -11,6 +11,7 @@ export class FlowTable {
   readonly slots: number;
   readonly words: number;
   readonly keys: Int32Array;
+  readonly data: FlowTableData;
   readonly #seed: number;
   readonly #mask: number;
   /** Slot + 1 of the first entry of each bucket; 0 is an empty bucket. */
@@ -19,16 +20,21 @@ export class FlowTable {
   readonly #next: Int32Array;
   readonly #hashes: Int32Array;
 
-  constructor(slots: number, words: number, seed: number) {
+  constructor(slots: number, words: number, seed: number, data = emptyTable(slots, words, seed)) {
     this.slots = slots;
     this.words = words;
-    this.keys = new Int32Array(slots * words);
+    this.data = data;
+    this.keys = data.keys;
     this.#seed = seed | 0;
-    const buckets = 1 << (32 - Math.clz32(Math.max(slots - 1, 1)));
-    this.#mask = buckets - 1;
-    this.#heads = new Int32Array(buckets);
-    this.#next = new Int32Array(slots);
-    this.#hashes = new Int32Array(slots);
+    this.#mask = data.heads.length - 1;
+    this.#heads = data.heads;
+    this.#next = data.next;
+    this.#hashes = data.hashes;
+  }
+
+  /** A table that was built elsewhere, with what is in it. */
+  static of(data: FlowTableData): FlowTable {
+    return new FlowTable(data.next.length, data.words, data.seed, data);
   }
 
   /** Hash of the key at `keys[index …]`. Also good as a flow hash: well mixed in all 32 bits. */
@@ -92,4 +98,26 @@ export class FlowTable {
     for (let i = 0; i < this.words; i++) if (this.keys[at + i] !== keys[index + i]) return false;
     return true;
   }
+}
+
+/** Plain arrays of a `FlowTable`, so that one thread can build it and another use it. */
+export interface FlowTableData {
+  readonly words: number;
+  readonly seed: number;
+  readonly keys: Int32Array;
+  readonly heads: Int32Array;
+  readonly next: Int32Array;
+  readonly hashes: Int32Array;
+}
+
+function emptyTable(slots: number, words: number, seed: number): FlowTableData {
+  const buckets = 1 << (32 - Math.clz32(Math.max(slots - 1, 1)));
+  return {
+    words,
+    seed,
+    keys: new Int32Array(slots * words),
+    heads: new Int32Array(buckets),
+    next: new Int32Array(slots),
+    hashes: new Int32Array(slots),
+  };
 }

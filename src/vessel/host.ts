@@ -3,6 +3,8 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { ManifestText } from '../cluster/manifests.ts';
+import type { Summary } from '../cluster/summary.ts';
 import type { Topology } from '../cluster/topology.ts';
 import { entrancesOf } from './entrances.ts';
 import { explainVesselFailure } from './machine.ts';
@@ -14,11 +16,12 @@ import { startVessel, type Vessel } from './vessel.ts';
 /** What the cluster process says on its status pipe, a line of JSON each. */
 export type Status =
   | { readonly type: 'progress'; readonly step: string; readonly elapsedMs: number }
-  | { readonly type: 'ready'; readonly elapsedMs: number }
+  | { readonly type: 'ready'; readonly elapsedMs: number; readonly summary: Summary }
   | { readonly type: 'failed'; readonly message: string; readonly refusal: boolean };
 
 export interface HostOptions {
   readonly topology: Topology;
+  readonly manifests: readonly ManifestText[];
   /** Output of this process, when it has no terminal: kept in the run directory from the moment all is ready. */
   readonly logFile: string | undefined;
   /** Steps on the way; that all is ready, the promise tells. */
@@ -30,6 +33,7 @@ const END_TIMEOUT_MS = 2_000;
 
 export class ClusterHost {
   readonly name: string;
+  #summary: Summary | undefined;
   readonly #vessel: Vessel;
   readonly #ended: Promise<string>;
   #stopping = false;
@@ -45,20 +49,27 @@ export class ClusterHost {
     const { name } = options.topology;
     const directory = claimDirectory(name);
     try {
-      writeFileSync(join(directory, 'topology.json'), JSON.stringify(options.topology), { mode: 0o600 });
+      for (const part of ['topology', 'manifests'] as const) {
+        writeFileSync(join(directory, `${part}.json`), JSON.stringify(options[part]), { mode: 0o600 });
+      }
       const vessel = startVessel(directory);
       const ended = new Promise<string>((resolve) => {
         vessel.process.on('error', (error) => resolve(error.message));
         vessel.process.on('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
       });
       const host = new ClusterHost(name, vessel, ended);
-      await host.#untilReady(options.onStatus);
+      host.#summary = await host.#untilReady(options.onStatus);
       if (options.logFile !== undefined) renameSync(options.logFile, logPath(name));
       return host;
     } catch (error) {
       removeDirectory(name);
       throw error;
     }
+  }
+
+  /** What there was when all was started. */
+  get summary(): Summary {
+    return this.#summary!;
   }
 
   /** Resolves with words when the cluster has ended, wanted or not. The run directory is the caller's to remove. */
@@ -85,9 +96,9 @@ export class ClusterHost {
     removeDirectory(this.name);
   }
 
-  async #untilReady(onStatus: (status: Status) => void): Promise<void> {
+  async #untilReady(onStatus: (status: Status) => void): Promise<Summary> {
     const lines = createInterface({ input: this.#vessel.status });
-    const ready = new Promise<void>((resolve, reject) => {
+    const ready = new Promise<Summary>((resolve, reject) => {
       lines.on('line', (line) => {
         const status = JSON.parse(line) as Status;
         if (status.type === 'failed') {
@@ -95,7 +106,7 @@ export class ClusterHost {
           return;
         }
         if (status.type === 'progress' && status.step === 'vessel') this.#writeState();
-        if (status.type === 'ready') resolve();
+        if (status.type === 'ready') resolve(status.summary);
         else onStatus(status);
       });
     });
@@ -103,16 +114,16 @@ export class ClusterHost {
     lines.once('line', () => {
       inside = true;
     });
-    const early = this.#ended.then((how) => {
+    const early = this.#ended.then((how): never => {
       throw inside ? new Error(`the cluster process ended while starting (${how})`) : explainVesselFailure(how);
     });
+    early.catch(() => {}); // once all is ready, `ended` tells
     try {
-      await Promise.race([ready, early]);
+      return await Promise.race([ready, early]);
     } catch (error) {
       await this.stop();
       throw error;
     }
-    early.catch(() => {}); // from now on `ended` tells
   }
 
   #writeState(): void {

@@ -5,7 +5,8 @@
  */
 import { TCP_HEADER_LEN, tcpHeaderLen } from './tcp.ts';
 
-const Option = { End: 0, Nop: 1, WindowScale: 3, SackPermitted: 4, Sack: 5 } as const;
+const Option = { End: 0, Nop: 1, MaximumSegment: 2, WindowScale: 3, SackPermitted: 4, Sack: 5 } as const;
+export const MAXIMUM_SEGMENT_LEN = 4;
 const WINDOW_SCALE_LEN = 3;
 const SACK_PERMITTED_LEN = 2;
 const SACK_BLOCK_LEN = 8;
@@ -27,6 +28,22 @@ export function tcpWindowScale(view: DataView, at: number): number {
     }
   }
   return scale;
+}
+
+/** The MSS that a SYN offers (RFC 9293 section 3.7.1), or 0 when it offers none. The last of several counts. */
+export function tcpMaximumSegment(view: DataView, at: number): number {
+  const end = at + tcpHeaderLen(view, at);
+  let size = 0;
+  for (let option = optionFrom(view, at + TCP_HEADER_LEN, end); option !== 0; option = optionAfter(view, option, end)) {
+    if (optionIs(view, option, Option.MaximumSegment, MAXIMUM_SEGMENT_LEN)) size = view.getUint16(option + 2);
+  }
+  return size;
+}
+
+/** Writes the option, `MAXIMUM_SEGMENT_LEN` bytes, at `option`. */
+export function tcpWriteMaximumSegment(view: DataView, option: number, size: number): void {
+  view.setUint16(option, (Option.MaximumSegment << 8) | MAXIMUM_SEGMENT_LEN);
+  view.setUint16(option + 2, size);
 }
 
 export function tcpSackPermitted(view: DataView, at: number): boolean {

@@ -46,3 +46,23 @@ export function tcpAcknowledgment(view: DataView, at: number): number {
 export function tcpWindow(view: DataView, at: number): number {
   return view.getUint16(at + WINDOW);
 }
+
+export interface TcpFields {
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  readonly sequence: number;
+  readonly acknowledgment: number;
+  readonly flags: number;
+  readonly window: number;
+}
+
+/** With a zero checksum. @param headerLen options included, which are left to the caller; a multiple of 4. */
+export function tcpWrite(view: DataView, at: number, fields: TcpFields, headerLen: number): void {
+  view.setUint16(at, fields.sourcePort);
+  view.setUint16(at + 2, fields.destinationPort);
+  view.setInt32(at + SEQUENCE, fields.sequence);
+  view.setInt32(at + ACKNOWLEDGMENT, fields.acknowledgment);
+  view.setUint16(at + DATA_OFFSET, ((headerLen >> 2) << 12) | fields.flags);
+  view.setUint16(at + WINDOW, fields.window);
+  view.setInt32(at + TCP_CHECKSUM, 0); // and the urgent pointer
+}

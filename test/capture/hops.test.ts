@@ -1,13 +1,13 @@
 /** Hops by name: what a cluster has, what a choice means on each node, and what a sighting belongs to. */
 import { describe, expect, test } from 'vitest';
-import type { NodeObject, PodObject } from '../../src/api/objects.ts';
 import { clusterHops, HopChoice } from '../../src/capture/hops.ts';
 import type { CaptureScene } from '../../src/cluster/capture-scene.ts';
 import { SightingBit } from '../../src/recording/sighting.ts';
+import type { Node, Pod } from '../../src/store/object.ts';
 import { Refusal } from '../../src/vessel/refusal.ts';
 import { API, HOST, N2, N3, scene, sightingOf, UNDERLAY, WEB } from './sightings.ts';
 
-function node(name: string, address: string): NodeObject {
+function node(name: string, address: string): Node {
   return {
     ...{ apiVersion: 'v1', kind: 'Node', spec: { podCIDR: '', podCIDRs: [] } },
     metadata: { name, creationTimestamp: '', resourceVersion: '1' },
@@ -21,11 +21,11 @@ function node(name: string, address: string): NodeObject {
   };
 }
 
-function pod(name: string, nodeName: string, ips: string[], hostNetwork = false): PodObject {
+function pod(name: string, nodeName: string, ips: string[], hostNetwork = false): Pod {
   return {
     ...{ apiVersion: 'v1', kind: 'Pod' },
     metadata: { name, namespace: 'shop', creationTimestamp: '', resourceVersion: '1' },
-    spec: { nodeName, hostname: name, ...(hostNetwork ? { hostNetwork: true } : {}) },
+    spec: { containers: [], nodeName, hostname: name, ...(hostNetwork ? { hostNetwork: true } : {}) },
     status: { phase: 'Running', hostIP: '', podIP: ips[0]!, podIPs: ips.map((ip) => ({ ip })), conditions: [] },
   };
 }

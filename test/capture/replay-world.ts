@@ -6,13 +6,13 @@ import type { PacketRecord } from '../../src/capture/records.ts';
 import { ReplayCapture, type ReplayPair, type ReplaySettings } from '../../src/capture/replay-capture.ts';
 import { findHop, replayHops } from '../../src/capture/replay-hops.ts';
 import { readManifests } from '../../src/cluster/manifests.ts';
-import { planTopology, type Topology } from '../../src/cluster/topology.ts';
+import { type ClusterPlan, planCluster } from '../../src/cluster/plan.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
 import { clusterManifest } from '../system/worlds.ts';
 import { readBytes } from './build.ts';
 
 /** a 10.244.0.2, fd00:10:244::2 on n1 and b 10.244.1.2, fd00:10:244:1::2 on n2: what `podwire replay` has by default. */
-const twoPods: Topology = topologyOf(
+const twoPods: ClusterPlan = planOf(
   clusterManifest(2, [
     { name: 'a', node: 'n1' },
     { name: 'b', node: 'n2' },
@@ -21,12 +21,12 @@ const twoPods: Topology = topologyOf(
 export const a = { v4: '10.244.0.2', v6: 'fd00:10:244::2' } as const;
 export const b = { v4: '10.244.1.2', v6: 'fd00:10:244:1::2' } as const;
 
-export function topologyOf(text: string): Topology {
-  return planTopology(readManifests([{ file: 'test', text }]).objects);
+export function planOf(text: string): ClusterPlan {
+  return planCluster(readManifests([{ file: 'test', text }]));
 }
 
 export interface Setting {
-  readonly topology?: Topology;
+  readonly plan?: ClusterPlan;
   /** A hop, or `auto`. */
   readonly at?: string;
   /** Address of the capture → hop. */
@@ -35,14 +35,14 @@ export interface Setting {
   readonly seed?: number;
 }
 
-function settingsOf({ topology = twoPods, at = 'pod/default/a', map = {}, keepMacs = false, seed = 1 }: Setting) {
-  const { places, underlays } = replayHops(topology);
+function settingsOf({ plan = twoPods, at = 'pod/default/a', map = {}, keepMacs = false, seed = 1 }: Setting) {
+  const { places, underlays } = replayHops(plan);
   const pairs = Object.entries(map).map(([address, hop]): ReplayPair => {
     const place = findHop(places, hop);
     return { address, place, becomes: place.addresses.find((own) => own.includes(':') === address.includes(':'))! };
   });
   const hop = at === 'auto' ? undefined : findHop([...places, ...underlays], at);
-  return { topology, at: hop, map: pairs, keepMacs, seed } satisfies ReplaySettings;
+  return { plan, at: hop, map: pairs, keepMacs, seed } satisfies ReplaySettings;
 }
 
 /** One packet of the file that came out. */

@@ -12,13 +12,13 @@ import {
   counts,
   FROM_A,
   lines,
+  planOf,
   type Replayed,
   record,
   replayed,
   replayedFrames,
   START_NS,
   SYN,
-  topologyOf,
 } from './replay-world.ts';
 
 describe('a packet of a pod', () => {
@@ -245,13 +245,13 @@ describe('at an underlay', () => {
 });
 
 test('what leaves for an endpoint that is no node is forwarded', async () => {
-  const topology = topologyOf(
+  const plan = planOf(
     `{apiVersion: podwire.dev/v1alpha1, kind: Cluster, nodes: [{role: worker}],
       tunnelEndpoints: [{name: box, address: 172.18.0.100, mac: "02:00:00:00:00:64", routes: [10.250.0.0/24]}]}
 ---
 ${clusterManifest(1, [{ name: 'a' }]).split('---\n')[1]!}`,
   );
-  const result = await replayedFrames([{ ...FROM_A, destination: '10.250.0.7', flags: SYN }], { topology });
+  const result = await replayedFrames([{ ...FROM_A, destination: '10.250.0.7', flags: SYN }], { plan });
   expect(counts(result)).toMatchObject({ forwarded: 1 });
   expect(lines(result)[1]).toContain('n1: to box, from pod/default/a | sent');
 });

@@ -154,7 +154,7 @@ describe('every reason', () => {
   const impossible: Readonly<Record<string, readonly string[]>> = {
     pod: ['knownEndpoint', 'vxlanDecapsulate', 'innerMacIsOurs', 'ecnDecapsulate', 'onlyIp'],
     host: ['knownEndpoint', 'vxlanDecapsulate', 'innerMacIsOurs', 'ecnDecapsulate', 'onlyIp'],
-    tunnel: ['sourceMac', 'knownEndpoint'],
+    tunnel: ['sourceMac', 'knownEndpoint', 'serviceDnat'],
   };
 
   test('the documents have stages', () => {

@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { type ClusterObject, type ClusterSpec, defaultClusterSpec } from '../../src/cluster/cluster-document.ts';
+import { type ClusterSpec, defaultClusterSpec } from '../../src/cluster/cluster-document.ts';
 import { formatCidr } from '../../src/cluster/ip-address.ts';
-import { clusterText, objectsOf, refusalOf } from './refusal.ts';
+import { clusterText, manifestsOf, refusalOf } from './refusal.ts';
 
 function specOf(...lines: readonly string[]): ClusterSpec {
-  return (objectsOf(clusterText(...lines))[0] as ClusterObject).spec;
+  return manifestsOf(clusterText(...lines)).cluster!.spec;
 }
 
 describe('Cluster', () => {
   test('without fields is the default cluster', () => {
-    const [cluster] = objectsOf(clusterText());
-    expect(cluster).toMatchObject({ kind: 'Cluster', name: 'podwire', spec: defaultClusterSpec });
+    const { cluster } = manifestsOf(clusterText());
+    expect(cluster).toMatchObject({ name: 'podwire', spec: defaultClusterSpec });
     expect(defaultClusterSpec).toMatchObject({ ipFamily: 'dual', mtu: 1500, vni: 1, offload: true });
     expect(defaultClusterSpec.podSubnets.map(formatCidr)).toEqual(['10.244.0.0/16', 'fd00:10:244::/56']);
     expect(defaultClusterSpec.serviceSubnets.map(formatCidr)).toEqual(['10.96.0.0/16', 'fd00:10:96::/112']);
@@ -19,9 +19,9 @@ describe('Cluster', () => {
   });
 
   test('has its name at the top, as kind has it, or under metadata', () => {
-    expect(objectsOf(clusterText('name: shop'))[0]!.name).toBe('shop');
-    expect(objectsOf(clusterText('metadata: {name: shop}'))[0]!.name).toBe('shop');
-    expect(objectsOf(clusterText('name: shop', 'metadata: {name: shop}'))[0]!.name).toBe('shop');
+    expect(manifestsOf(clusterText('name: shop')).cluster!.name).toBe('shop');
+    expect(manifestsOf(clusterText('metadata: {name: shop}')).cluster!.name).toBe('shop');
+    expect(manifestsOf(clusterText('name: shop', 'metadata: {name: shop}')).cluster!.name).toBe('shop');
   });
 
   test('has nodes with names, roles and labels', () => {
@@ -257,7 +257,7 @@ describe('refused', () => {
   ];
   for (const { name, lines, want } of cases) {
     test(name, () =>
-      expect(refusalOf(() => objectsOf(clusterText(...lines)))).toEqual([expect.stringContaining(want)]),
+      expect(refusalOf(() => manifestsOf(clusterText(...lines)))).toEqual([expect.stringContaining(want)]),
     );
   }
 });

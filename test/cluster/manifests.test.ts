@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { readManifests } from '../../src/cluster/manifests.ts';
+import { readManifests, readObjects } from '../../src/cluster/manifests.ts';
 import { formatProblem } from '../../src/cluster/source.ts';
-import { clusterText, documents, objectsOf, podText, refusalOf } from './refusal.ts';
+import { clusterText, documents, manifestsOf, objectsOf, podText, refusalOf } from './refusal.ts';
 
 function notesOf(text: string): string[] {
-  return readManifests([{ file: 'a.yaml', text }]).notes.map(formatProblem);
+  return manifestsOf(text).notes.map(formatProblem);
 }
 
 function namesOf(text: string): string[] {
-  return objectsOf(text).map((object) => `${object.kind} ${object.namespace}/${object.name}`);
+  return objectsOf(text).map(({ object: { kind, metadata } }) => `${kind} ${metadata.namespace}/${metadata.name}`);
 }
 
 describe('objects', () => {
@@ -17,8 +17,13 @@ describe('objects', () => {
       { file: 'a.yaml', text: documents(podText('b'), podText('a')) },
       { file: 'b.yaml', text: 'apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {tier: x}}' },
     ]);
-    expect(objects.map((object) => object.name)).toEqual(['b', 'a', 'shop']);
-    expect(objects[2]).toMatchObject({ kind: 'Namespace', namespace: '', labels: { tier: 'x' } });
+    expect(objects.map(({ object }) => object.metadata.name)).toEqual(['b', 'a', 'shop']);
+    expect(objects[2]!.object).toEqual({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'shop', labels: { tier: 'x', 'kubernetes.io/metadata.name': 'shop' } },
+      spec: {},
+    });
     expect(objects[2]!.source.place).toEqual({ file: 'b.yaml', line: 1, column: 1 });
   });
 
@@ -42,22 +47,29 @@ describe('objects', () => {
 
 describe('other kinds', () => {
   test('are skipped with one note each, which counts them', () => {
-    const service = 'apiVersion: v1\nkind: Service\nmetadata: {name: "\\e[31m"}';
-    const policy = 'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}';
-    expect(notesOf(documents(service, policy, service, podText('a'), service))).toEqual([
-      'a.yaml:1:1: skipped 3 objects of kind Service (v1), which podwire does not read',
-      'a.yaml:5:1: skipped 1 object of kind NetworkPolicy (networking.k8s.io/v1), which podwire does not read',
+    const claim = 'apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: "\\e[31m"}';
+    const route = 'apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}';
+    expect(notesOf(documents(claim, route, claim, podText('a'), claim))).toEqual([
+      'a.yaml:1:1: skipped 3 objects of kind PersistentVolumeClaim (v1), which podwire does not read',
+      'a.yaml:5:1: skipped 1 object of kind Ingress (networking.k8s.io/v1), which podwire does not read',
     ]);
   });
 
   test('of other groups may have the name of ours', () => {
     expect(notesOf('apiVersion: cluster.x-k8s.io/v1beta1\nkind: Cluster')).toHaveLength(1);
+    expect(notesOf('apiVersion: serving.knative.dev/v1\nkind: Service')).toHaveLength(1);
   });
 
-  test('lists of them are skipped whole', () => {
-    expect(notesOf('apiVersion: v1\nkind: ServiceList\nitems: [{}]')).toEqual([
-      expect.stringContaining('ServiceList (v1)'),
+  test('in lists of a kind count one by one', () => {
+    expect(notesOf('apiVersion: v1\nkind: EventList\nitems: [{}, {}]')).toEqual([
+      expect.stringContaining('skipped 2 objects of kind Event (v1)'),
     ]);
+  });
+
+  test('of releases newer than the field tables are not mistakes', () => {
+    expect(notesOf('apiVersion: resource.k8s.io/v1beta2\nkind: DeviceClass')).toHaveLength(1);
+    expect(notesOf('apiVersion: networking.k8s.io/v1\nkind: ServiceCIDR')).toHaveLength(1);
+    expect(notesOf('apiVersion: policy/v1beta1\nkind: PodSecurityPolicy')).toHaveLength(1);
   });
 
   test('control characters in a kind are escaped', () => {
@@ -95,6 +107,36 @@ describe('refused', () => {
       name: 'our kind in another built-in group',
       text: 'apiVersion: apps/v1\nkind: Pod',
       want: 'found no kind Pod in "apps/v1", expected apiVersion v1',
+    },
+    {
+      name: 'a kind in a group that it has left',
+      text: 'apiVersion: extensions/v1beta1\nkind: Deployment',
+      want: 'a.yaml:1:1: found no kind Deployment in "extensions/v1beta1", expected apiVersion apps/v1',
+    },
+    {
+      name: 'a list of a kind in a group that it has left',
+      text: 'apiVersion: apps/v1beta2\nkind: DaemonSetList',
+      want: 'found no kind DaemonSetList in "apps/v1beta2", expected apiVersion apps/v1',
+    },
+    {
+      name: 'a version that is gone, of a kind that is not read',
+      text: 'apiVersion: policy/v1beta1\nkind: PodDisruptionBudget',
+      want: 'found no kind PodDisruptionBudget in "policy/v1beta1", expected apiVersion policy/v1',
+    },
+    {
+      name: 'a version that never was',
+      text: 'apiVersion: autoscaling/v2beta2\nkind: HorizontalPodAutoscaler',
+      want: 'expected apiVersion autoscaling/v2',
+    },
+    {
+      name: 'a version that is gone, of a kind that another group has too',
+      text: 'apiVersion: events.k8s.io/v1beta1\nkind: Event',
+      want: 'found no kind Event in "events.k8s.io/v1beta1", expected apiVersion events.k8s.io/v1',
+    },
+    {
+      name: 'a misspelt kind of a group with a version',
+      text: 'apiVersion: apps/v1\nkind: Deploymnt',
+      want: 'found no kind "Deploymnt" in apps/v1; did you mean "Deployment"?',
     },
     {
       name: 'another kind in our group',
@@ -195,4 +237,57 @@ describe('duplicates', () => {
       expect.stringContaining('found no name'),
     ]);
   });
+});
+
+describe('objects of a program', () => {
+  const pod = (name: string) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name, uid: undefined } });
+
+  test('are read as documents are', () => {
+    const list = { apiVersion: 'v1', kind: 'List', items: [pod('b')] };
+    const { objects } = readObjects([pod('a'), list], 'shop');
+    expect(objects.map(({ object }) => object.metadata)).toEqual([
+      { name: 'a', namespace: 'shop' },
+      { name: 'b', namespace: 'shop' },
+    ]);
+    expect(objects[0]!.object).toEqual(
+      readManifests([{ file: 'a', text: JSON.stringify(pod('a')) }], 'shop').objects[0]!.object,
+    );
+  });
+
+  test('have their number as place', () => {
+    const wrong = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a' }, spec: { ports: [{ port: 70000 }] } };
+    expect(refusalOf(() => readObjects([pod('a'), wrong, 7, { ...wrong, spec: { ports: [{ port: '80' }] } }]))).toEqual(
+      [
+        'object 2: spec.ports[0].port: found 70000, expected a whole number from 1 to 65535',
+        'object 3: found no object, expected one with apiVersion and kind',
+        'object 4: spec.ports[0].port: found the string "80", expected a whole number; remove the quotes',
+        'object 4: metadata.name: found Service default/a twice, first at object 2; expected each object once: remove or rename one',
+      ],
+    );
+  });
+
+  test('have holes of lists as null, as JSON.stringify', () => {
+    const wrong = { ...pod('a'), spec: { containers: new Array(1) } };
+    expect(refusalOf(() => readObjects([wrong]))).toEqual([
+      'object 1: spec.containers[0]: found nothing, expected a map: key: value',
+    ]);
+  });
+
+  test('are JSON, and no deeper than documents', () => {
+    const loop: unknown[] = [];
+    loop.push(loop);
+    const spec = (value: unknown) => ({ ...pod('a'), spec: value });
+    expect(refusalOf(() => readObjects([spec({ nodeName: () => 1 }), spec(Number.NaN), spec(loop), null]))).toEqual([
+      'object 1: spec.nodeName: found a function, expected a JSON value',
+      'object 2: spec: found a number, expected a JSON value',
+      expect.stringMatching(/^object 3: spec(\[0\])+: found values nested more than 100 deep/),
+      'object 4: found no object, expected one with apiVersion and kind',
+    ]);
+  });
+});
+
+test('a namespace is given to objects that name none and live in one', () => {
+  const text = documents(podText('a'), 'apiVersion: v1\nkind: Node\nmetadata: {name: n1}');
+  const { objects } = readManifests([{ file: 'a.yaml', text }], 'shop');
+  expect(objects.map(({ object }) => object.metadata.namespace)).toEqual(['shop', undefined]);
 });

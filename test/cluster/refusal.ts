@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
-import { type ManifestObject, readManifests } from '../../src/cluster/manifests.ts';
+import type { ManifestObject } from '../../src/cluster/manifest-object.ts';
+import { type Manifests, readManifests } from '../../src/cluster/manifests.ts';
 import { ManifestError } from '../../src/cluster/source.ts';
 import { planTopology, type Topology, type TopologyOptions } from '../../src/cluster/topology.ts';
 
@@ -14,13 +15,17 @@ export function refusalOf(run: () => unknown): string[] {
   return expect.fail('accepted, though it should be refused');
 }
 
-/** Objects of one text called a.yaml. */
+/** What stands in one text called a.yaml. */
+export function manifestsOf(text: string): Manifests {
+  return readManifests([{ file: 'a.yaml', text }]);
+}
+
 export function objectsOf(text: string): readonly ManifestObject[] {
-  return readManifests([{ file: 'a.yaml', text }]).objects;
+  return manifestsOf(text).objects;
 }
 
 export function topologyOf(text: string, options: TopologyOptions = {}): Topology {
-  return planTopology(objectsOf(text), options);
+  return planTopology(manifestsOf(text), options);
 }
 
 /** A Cluster document with these further lines. */

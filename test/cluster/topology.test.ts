@@ -1,12 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { planTopology, type TopologyOptions } from '../../src/cluster/topology.ts';
-import { clusterText, documents, objectsOf, podText, refusalOf, topologyOf } from './refusal.ts';
+import { clusterText, documents, manifestsOf, refusalOf, topologyOf } from './refusal.ts';
+
+const NOTHING = { cluster: undefined, objects: [] };
+
+const SYSTEM = {
+  'kubernetes.io/os': 'linux',
+  'kubernetes.io/arch': process.arch === 'x64' ? 'amd64' : process.arch,
+};
 
 const threeNodes = clusterText('nodes: [{}, {}, {}]');
 
 describe('nodes', () => {
-  test('no document at all is one node and no pods', () => {
-    expect(planTopology([])).toEqual({
+  test('no document at all is one node', () => {
+    expect(planTopology(NOTHING)).toEqual({
       name: 'podwire',
       ipFamily: 'dual',
       underlayMtu: 1500,
@@ -18,21 +25,23 @@ describe('nodes', () => {
         {
           name: 'n1',
           index: 0,
-          labels: { 'kubernetes.io/hostname': 'n1' },
+          labels: { ...SYSTEM, 'kubernetes.io/hostname': 'n1' },
+          annotations: {},
+          taints: [],
           underlayAddress: '172.18.0.2',
           mac: '02:70:ac:12:00:02',
           podCidrs: ['10.244.0.0/24', 'fd00:10:244::/64'],
           gatewayAddresses: ['10.244.0.1', 'fd00:10:244::1'],
         },
       ],
-      pods: [],
+      serviceSubnets: ['10.96.0.0/16', 'fd00:10:96::/112'],
       underlay: 'auto',
       tunnelEndpoints: [],
     });
   });
 
   test('share out the underlay and the pod network by index', () => {
-    const { nodes } = planTopology([], { nodes: 256 });
+    const { nodes } = planTopology(NOTHING, { nodes: 256 });
     expect(nodes[2]).toMatchObject({
       name: 'n3',
       index: 2,
@@ -54,8 +63,11 @@ describe('nodes', () => {
       'nodes: [{role: control-plane}, {name: edge, labels: {zone: a, kubernetes.io/hostname: x}}]',
     );
     expect(topologyOf(text).nodes.map(({ name, labels }) => ({ name, labels }))).toEqual([
-      { name: 'n1', labels: { 'kubernetes.io/hostname': 'n1', 'node-role.kubernetes.io/control-plane': '' } },
-      { name: 'edge', labels: { 'kubernetes.io/hostname': 'x', zone: 'a' } },
+      {
+        name: 'n1',
+        labels: { ...SYSTEM, 'kubernetes.io/hostname': 'n1', 'node-role.kubernetes.io/control-plane': '' },
+      },
+      { name: 'edge', labels: { ...SYSTEM, 'kubernetes.io/hostname': 'x', zone: 'a' } },
     ]);
   });
 
@@ -129,7 +141,7 @@ describe('nodes', () => {
 
   test('refused: more nodes than the pod network, however many', () => {
     for (const nodes of [257, 1e12]) {
-      const lines = refusalOf(() => planTopology([], { nodes }));
+      const lines = refusalOf(() => planTopology(NOTHING, { nodes }));
       expect(lines[0]).toBe(
         `command line: --nodes: found ${nodes} nodes, expected at most the 256 that podSubnet 10.244.0.0/16 has room for, a /24 each; take a shorter prefix`,
       );
@@ -148,241 +160,47 @@ describe('nodes', () => {
   });
 });
 
-describe('pods', () => {
-  const pods = (text: string, options?: TopologyOptions) => topologyOf(text, options).pods;
+describe('Node objects', () => {
+  const nodeText = (name: string, ...lines: readonly string[]) =>
+    ['apiVersion: v1', 'kind: Node', `metadata: {name: ${name}, labels: {zone: ${name}z}}`, ...lines].join('\n');
 
-  test('get a node, addresses and a MAC', () => {
-    const text = documents(
-      threeNodes,
-      podText('a'),
-      podText('b'),
-      'apiVersion: v1\nkind: Pod\nmetadata: {name: c, namespace: shop, labels: {app: c}, annotations: {note: x}}',
-      podText('d'),
-    );
-    expect(pods(text)[0]).toEqual({
-      namespace: 'default',
-      name: 'a',
-      node: 'n1',
-      hostNetwork: false,
-      hostname: 'a',
-      addresses: ['10.244.0.2', 'fd00:10:244::2'],
-      mac: '0a:58:0a:f4:00:02',
-      labels: {},
-      annotations: {},
-    });
-    expect(pods(text).map(({ name, node, addresses }) => [name, node, addresses[0]])).toEqual([
-      ['a', 'n1', '10.244.0.2'],
-      ['b', 'n2', '10.244.1.2'],
-      ['c', 'n3', '10.244.2.2'],
-      ['d', 'n1', '10.244.0.3'],
-    ]);
-    expect(pods(text)[2]).toMatchObject({ namespace: 'shop', labels: { app: 'c' }, annotations: { note: 'x' } });
-  });
-
-  test('run on the node they name', () => {
-    const text = documents(threeNodes, podText('a', 'spec: {nodeName: n3}'), podText('b', 'spec: {nodeName: n3}'));
-    expect(pods(text).map((pod) => pod.node)).toEqual(['n3', 'n3']);
-    expect(pods(text)[1]!.addresses).toEqual(['10.244.2.3', 'fd00:10:244:2::3']);
-  });
-
-  test('with hostNetwork have the addresses and name of their node', () => {
-    const text = documents(
-      threeNodes,
-      podText('a', 'spec: {hostNetwork: true, nodeName: n2, hostname: x}'),
-      podText('b', 'spec: {nodeName: n2}'),
-    );
-    expect(pods(text)[0]).toMatchObject({
-      hostNetwork: true,
-      hostname: 'n2',
-      addresses: ['172.18.0.3'],
-      mac: '02:70:ac:12:00:03',
-    });
-    expect(pods(text)[1]!.addresses[0]).toBe('10.244.1.2');
-  });
-
-  const hostnames = [
-    { name: 'spec.hostname', text: podText('a', 'spec: {hostname: www}'), want: 'www' },
-    { name: "the pod's name", text: podText('a.b'), want: 'a.b' },
-    { name: 'its first 63 characters', text: podText(`${'a'.repeat(62)}.b`), want: 'a'.repeat(62) },
-  ];
-  for (const { name, text, want } of hostnames) {
-    test(`are called by ${name}`, () => expect(pods(text)[0]!.hostname).toBe(want));
-  }
-
-  test('of one family have one address', () => {
-    const v4 = documents(clusterText('networking: {ipFamily: ipv4}'), podText('a'));
-    expect(pods(v4)[0]).toMatchObject({ addresses: ['10.244.0.2'], mac: '0a:58:0a:f4:00:02' });
-    const v6 = documents(clusterText('networking: {ipFamily: ipv6}'), podText('a'));
-    expect(pods(v6)[0]).toMatchObject({ addresses: ['fd00:10:244::2'], mac: '0a:58:00:00:00:02' });
-  });
-
-  test('of IPv6 alone have different MACs, always the same ones', () => {
-    const names = Array.from({ length: 60 }, (_, index) => podText(`p${index}`));
-    const text = documents(clusterText('nodes: [{}, {}, {}]', 'networking: {ipFamily: ipv6}'), ...names);
-    const macs = pods(text).map((pod) => pod.mac);
-    expect(macs[0]).toBe('0a:58:00:00:00:02');
-    expect(new Set(macs).size).toBe(60);
-    expect(macs.every((mac) => /^0a:58(:[0-9a-f]{2}){4}$/.test(mac))).toBe(true);
-    expect(pods(text).map((pod) => pod.mac)).toEqual(macs);
-  });
-});
-
-describe('given addresses', () => {
-  const addresses = (text: string) => Object.fromEntries(topologyOf(text).pods.map((pod) => [pod.name, pod.addresses]));
-
-  test('are honoured in any block of the pod network, on any node', () => {
-    const text = documents(
-      threeNodes,
-      podText('own', 'spec: {nodeName: n1}', 'status: {podIPs: [{ip: 10.244.0.9}, {ip: "fd00:10:244::9"}]}'),
-      podText('other', 'spec: {nodeName: n1}', 'status: {podIP: 10.244.2.2}'),
-      podText('nobody', 'spec: {nodeName: n1}', 'status: {podIP: "fd00:10:244:77:8::1"}'),
-      podText('nobody4', 'spec: {nodeName: n2}', 'status: {podIP: 10.244.200.255}'),
-    );
-    expect(addresses(text)).toEqual({
-      own: ['10.244.0.9', 'fd00:10:244::9'],
-      other: ['10.244.2.2', 'fd00:10:244::2'],
-      nobody: ['10.244.0.2', 'fd00:10:244:77:8::1'],
-      nobody4: ['10.244.200.255', 'fd00:10:244:1::2'],
-    });
-  });
-
-  test('are kept free for their pod, wherever it stands in the input and runs', () => {
-    const text = documents(
-      clusterText('nodes: [{}, {}]', 'networking: {ipFamily: ipv4}'),
-      podText('first', 'spec: {nodeName: n1}'),
-      podText('second', 'spec: {nodeName: n1}'),
-      podText('given', 'spec: {nodeName: n2}', 'status: {podIP: 10.244.0.2}'),
-    );
-    expect(addresses(text)).toEqual({ first: ['10.244.0.3'], second: ['10.244.0.4'], given: ['10.244.0.2'] });
-  });
-
-  test("of a hostNetwork pod may be its node's", () => {
-    const text = podText('a', 'spec: {hostNetwork: true}', 'status: {podIP: 172.18.0.2}');
-    expect(addresses(text)).toEqual({ a: ['172.18.0.2'] });
-  });
-
-  const refused = [
-    {
-      name: 'outside the pod network',
-      lines: ['status: {podIP: 10.245.0.2}'],
-      want: 'a.yaml:8:17: status.podIP: found 10.245.0.2, expected an address of the pod network, 10.244.0.0/16 or fd00:10:244::/56',
-    },
-    {
-      name: "a node's gateway",
-      lines: ['status: {podIP: 10.244.1.1}'],
-      want: "found 10.244.1.1, which is the gateway address of n2's pod CIDR 10.244.1.0/24",
-    },
-    {
-      name: "a node's IPv6 gateway",
-      lines: ['status: {podIP: "fd00:10:244::1"}'],
-      want: "which is the gateway address of n1's pod CIDR fd00:10:244::/64",
-    },
-    {
-      name: "a node's network address",
-      lines: ['status: {podIP: 10.244.2.0}'],
-      want: "which is the network address of n3's pod CIDR",
-    },
-    {
-      name: "a node's broadcast address",
-      lines: ['status: {podIP: 10.244.0.255}'],
-      want: "which is the broadcast address of n1's pod CIDR",
-    },
-    {
-      name: "the pod network's broadcast address",
-      lines: ['status: {podIP: 10.244.255.255}'],
-      want: 'which is the broadcast address of the pod network 10.244.0.0/16',
-    },
-    {
-      name: 'two of a family',
-      lines: ['status: {podIPs: [{ip: 10.244.0.5}, {ip: 10.244.0.6}]}'],
-      want: 'a.yaml:8:42: status.podIPs[1].ip: found 10.244.0.6, expected one address a family, has 10.244.0.5 already',
-    },
-    {
-      name: 'the underlay of another node with hostNetwork',
-      lines: ['spec: {hostNetwork: true, nodeName: n2}', 'status: {podIP: 172.18.0.2}'],
-      want: 'expected 172.18.0.3: the pod has hostNetwork, and that is the address of its node n2',
-    },
-  ];
-  for (const { name, lines, want } of refused) {
-    test(`refused: ${name}`, () => {
-      expect(refusalOf(() => topologyOf(documents(threeNodes, podText('a', ...lines))))).toEqual([
-        expect.stringContaining(want),
-      ]);
-    });
-  }
-
-  test('refused: the same twice, naming the other pod', () => {
-    const text = documents(podText('a', 'status: {podIP: 10.244.0.5}'), podText('b', 'status: {podIP: 10.244.0.5}'));
-    expect(refusalOf(() => topologyOf(text))).toEqual([
-      'a.yaml:9:17: status.podIP: found 10.244.0.5, which pod default/a has (a.yaml:4:17); change or remove it',
+  test('say which nodes there are where nothing else does', () => {
+    const { nodes } = topologyOf(documents(nodeText('left'), nodeText('right')));
+    expect(nodes.map(({ name, labels }) => [name, labels['zone']])).toEqual([
+      ['left', 'leftz'],
+      ['right', 'rightz'],
     ]);
   });
 
-  test('refused: IPv6 in an IPv4 cluster', () => {
-    const text = documents(
-      clusterText('networking: {ipFamily: ipv4}'),
-      podText('a', 'status: {podIP: "fd00:10:244::9"}'),
-    );
-    expect(refusalOf(() => topologyOf(text))).toEqual([
-      expect.stringContaining('expected an address of the pod network, 10.244.0.0/16'),
+  test('give nodes of the Cluster document labels and taints', () => {
+    const taint = 'spec: {taints: [{key: gpu, effect: NoSchedule}]}';
+    const { nodes } = topologyOf(documents(threeNodes, nodeText('n2', taint)));
+    expect(nodes.map(({ labels, taints }) => [labels['zone'], taints.length])).toEqual([
+      [undefined, 0],
+      ['n2z', 1],
+      [undefined, 0],
+    ]);
+  });
+
+  test('refused: of a node that the cluster does not have', () => {
+    expect(refusalOf(() => topologyOf(documents(threeNodes, nodeText('n7'))))).toEqual([
+      'a.yaml:7:18: metadata.name: the cluster has no node "n7"; did you mean "n1"?',
     ]);
   });
 });
 
-describe('refused', () => {
-  test('a node that is not there, with those that are', () => {
-    const text = documents(
-      threeNodes,
-      podText('a', 'spec: {nodeName: n7}'),
-      podText('b', 'spec: {nodeName: elsewhere}'),
-    );
-    expect(refusalOf(() => topologyOf(text))).toEqual([
-      'a.yaml:8:18: spec.nodeName: no node "n7"; nodes are n1, n2, n3; did you mean "n1"?',
-      'a.yaml:13:18: spec.nodeName: no node "elsewhere"; nodes are n1, n2, n3; name one of them, or add the node',
-    ]);
-  });
-
-  test('a long list of nodes is cut', () => {
-    const [line] = refusalOf(() => topologyOf(podText('a', 'spec: {nodeName: elsewhere}'), { nodes: 100 }));
-    expect(line).toMatch(/n19, n20 and 80 more; /);
-  });
-
-  test('more pods than a node has addresses', () => {
-    const texts = Array.from({ length: 255 }, (_, index) => podText(`p${index}`, 'spec: {nodeName: n1}'));
-    const lines = refusalOf(() => topologyOf(documents(threeNodes, ...texts)));
-    expect(lines).toHaveLength(2);
-    expect(lines[0]).toContain(": spec.nodeName: node n1's pod CIDR 10.244.0.0/24 has no free address: 253 in use");
-    expect(() => topologyOf(documents(threeNodes, ...texts.slice(0, 253)))).not.toThrow();
-  });
-
-  test('a second Cluster document, and duplicates, of separate readings', () => {
-    const objects = [
-      ...objectsOf(documents(clusterText(), podText('a'))),
-      ...objectsOf(documents(clusterText(), podText('a'))),
-    ];
-    expect(refusalOf(() => planTopology(objects))).toEqual([
-      expect.stringContaining('found a second Cluster document'),
-      expect.stringContaining('found Pod default/a twice'),
-    ]);
-  });
-
-  test('all problems of pods at once', () => {
-    const text = documents(
-      podText('a', 'spec: {nodeName: n7}'),
-      podText('b', 'status: {podIP: 1.1.1.1}'),
-      podText('c', 'status: {podIP: 10.244.0.1}'),
-    );
-    expect(refusalOf(() => topologyOf(text))).toHaveLength(3);
-  });
+test('the control plane is tainted where there are workers, as kubeadm has it', () => {
+  const taints = (text: string) => topologyOf(clusterText(text)).nodes.map((node) => node.taints.length);
+  expect(taints('nodes: [{role: control-plane}, {role: worker}]')).toEqual([1, 0]);
+  expect(taints('nodes: [{role: control-plane}]')).toEqual([0]);
+  expect(taints('nodes: [{role: control-plane}, {role: control-plane}]')).toEqual([0, 0]);
 });
 
 test('a topology is plain data, the same for the same input, and shares nothing with it', () => {
-  const text = documents(threeNodes, 'apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {a: b}}', podText('b'));
-  const objects = objectsOf(text);
-  const topology = planTopology(objects);
+  const manifests = manifestsOf(clusterText('nodes: [{labels: {a: b}}]'));
+  const topology = planTopology(manifests);
   expect(structuredClone(topology)).toEqual(topology);
-  expect(JSON.stringify(topologyOf(text))).toBe(JSON.stringify(topology));
-  topology.pods[0]!.labels['a'] = 'changed';
-  topology.nodes[0]!.labels['x'] = 'changed';
-  expect(planTopology(objects).pods[0]!.labels).toEqual({ a: 'b' });
+  expect(planTopology(manifests)).toEqual(topology);
+  topology.nodes[0]!.labels['a'] = 'changed';
+  expect(planTopology(manifests).nodes[0]!.labels).toMatchObject({ a: 'b' });
 });

@@ -5,8 +5,8 @@ import { LinkedUnderlay } from '../../src/dataplane/linked-underlay.ts';
 import { Drop } from '../../src/packet/outcome.ts';
 import { Way, way } from '../../src/packet/way.ts';
 import { Op } from '../../src/recording/filter-program.ts';
-import { Services } from '../../src/service/services.ts';
 import { withRandom } from '../support/random.ts';
+import { servicesOf } from '../support/services.ts';
 import { API, CapturedWorld, everyHop, HOST, N2, N3, type Seen, UNDERLAY, WEB } from './captured-world.ts';
 import { arp } from './link-frames.ts';
 import { nodes, places, World, words } from './world.ts';
@@ -194,7 +194,7 @@ describe('filters', () => {
   test('judge each hop by itself: before translation and after', () => {
     const world = new World();
     const backends = [{ address: words('10.244.1.3'), port: 8080 }];
-    world.dp.services = new Services(
+    world.dp.services = servicesOf(
       [{ address: words('10.96.0.1'), port: 80, protocolWord: (4 << 8) | 6, backends }],
       3,
     );

@@ -4,9 +4,9 @@ import { HopFrames } from '../../src/capture/hop-frames.ts';
 import { Verdicts } from '../../src/dataplane/capture.ts';
 import { RECORDS } from '../../src/dataplane/flight-recorder.ts';
 import { ChecksumState } from '../../src/packet/packet.ts';
-import { Services } from '../../src/service/services.ts';
 import { layoutOf } from '../oracle/slow-segmenter.ts';
 import { writeBytes } from '../support/frames.ts';
+import { servicesOf } from '../support/services.ts';
 import { API, CapturedWorld, HOST, N2, type Seen, UNDERLAY, WEB } from './captured-world.ts';
 import { arp } from './link-frames.ts';
 import { encapsulated, nodes, places, World, words } from './world.ts';
@@ -163,7 +163,7 @@ describe('translated flows', () => {
   test('tell their keys before and after, at both hops and in both directions', () => {
     const world = new World();
     const backends = [{ address: words('10.244.1.3'), port: 8080 }];
-    world.dp.services = new Services(
+    world.dp.services = servicesOf(
       [{ address: words('10.96.0.1'), port: 80, protocolWord: (4 << 8) | 6, backends }],
       3,
     );
@@ -187,7 +187,7 @@ describe('translated flows', () => {
   test('a source port that moved', () => {
     const world = new World();
     const backends = [{ address: words('10.244.1.3'), port: 8080 }];
-    world.dp.services = new Services(
+    world.dp.services = servicesOf(
       [{ address: words('10.96.0.1'), port: 80, protocolWord: (4 << 8) | 6, backends }],
       3,
     );

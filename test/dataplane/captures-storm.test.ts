@@ -6,10 +6,10 @@ import { describe, expect, test } from 'vitest';
 import { Verdicts } from '../../src/dataplane/capture.ts';
 import { expire } from '../../src/dataplane/receive.ts';
 import { Drop } from '../../src/packet/outcome.ts';
-import { Services } from '../../src/service/services.ts';
 import { slowFragments } from '../oracle/slow-fragments.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
 import { type Random, withRandom } from '../support/random.ts';
+import { servicesOf } from '../support/services.ts';
 import { API, CapturedWorld, HOST, judge, N2, N3, UNDERLAY, WEB } from './captured-world.ts';
 import { arp, NEXT_HOP, solicitation } from './link-frames.ts';
 import type { Storm } from './packet-storm.ts';
@@ -23,7 +23,7 @@ function busyWorld(): World {
   const world = new World({ connectionsMax: 256 });
   const backends = ['10.244.1.3', '10.244.2.7'].map((address) => ({ address: words(address), port: 8080 }));
   const protocols = [6, 17].map((number) => (4 << 8) | number);
-  world.dp.services = new Services(
+  world.dp.services = servicesOf(
     protocols.map((protocolWord) => ({ address: words('10.96.0.1'), port: 80, protocolWord, backends })),
     3,
   );

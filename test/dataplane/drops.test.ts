@@ -4,8 +4,9 @@ import { ConnectionFlag } from '../../src/conntrack/connections.ts';
 import { consumeReasons, Drop, dropReasons } from '../../src/packet/outcome.ts';
 import { Way, way } from '../../src/packet/way.ts';
 import { Isolation } from '../../src/policy/policies.ts';
-import { Services } from '../../src/service/services.ts';
+import type { ServiceSpec } from '../../src/service/service-spec.ts';
 import { buildFrame } from '../support/frames.ts';
+import { servicesOf, tablesOf } from '../support/services.ts';
 import { arp, NEXT_HOP, neighbourMessage, solicitation } from './link-frames.ts';
 import { encapsulated, nodes, places, prefix, World, words } from './world.ts';
 
@@ -24,7 +25,7 @@ function damaged(...changes: readonly (readonly [number, number])[]): Uint8Array
 function exhausted(world: World): string {
   const backends = [{ address: words('10.244.1.3'), port: 0 }];
   const frontend = { address: words('10.96.0.1'), port: 0, protocolWord: (4 << 8) | 50, backends };
-  world.dp.services = new Services([frontend], 1);
+  world.dp.services = servicesOf([frontend], 1);
   world.send('web', { protocol: 50, destination: '10.244.1.3' });
   return world.send('web', { protocol: 50, destination: '10.96.0.1' });
 }
@@ -34,6 +35,14 @@ function full(world: World): string {
   for (let i = 0; i < capacity; i++) world.send('web', { protocol: 'udp', sourcePort: 1024 + i });
   world.dp.connections.flags.fill(ConnectionFlag.Assured); // else one of them would make room
   return world.send('web', { protocol: 'udp', sourcePort: 80 });
+}
+
+/** A Service 10.96.0.1:80; with a policy of `Local` it has an endpoint, elsewhere. */
+function serviceDrop(world: World, port: number, policy: Partial<ServiceSpec>, destination = '10.96.0.1'): string {
+  const endpoints = policy.internalLocal === true ? [{ address: '10.244.2.7', port: 8080 }] : [];
+  const ports = [{ protocol: 'TCP', frontends: [{ address: '10.96.0.1', port: 80 }], endpoints }] as const;
+  world.dp.setServices(tablesOf([{ key: 'default/web', ports, ...policy }], ['10.96.0.0/16']));
+  return world.send('web', { destination, destinationPort: port, flags: SYN });
 }
 
 /** What ports and the underlay say when they cannot take a frame; the stories only pass it on. */
@@ -99,6 +108,10 @@ const provoked: Readonly<Record<string, (world: World) => string>> = {
     world.isolate(Isolation.Egress, 0);
     return world.send('web', { flags: SYN });
   },
+  NoEndpoints: (world) => serviceDrop(world, 80, {}),
+  NoLocalEndpoints: (world) => serviceDrop(world, 80, { internalLocal: true }),
+  NoServicePort: (world) => serviceDrop(world, 81, {}),
+  NoService: (world) => serviceDrop(world, 80, {}, '10.96.0.2'),
   UnsupportedTunnelPayload: (world) => {
     const inner = arp({ sourceMac: nodes.n2.mac, sender: nodes.n2.pod[0], target: own[0] });
     return world.tunnelBytes(nodes.n2.underlay, Uint8Array.of(8, 0, 0, 0, 0, 0, 1, 0, ...inner));

@@ -5,9 +5,9 @@
 import { expect, test } from 'vitest';
 import { ChecksumState } from '../../src/packet/packet.ts';
 import { Isolation, Policies } from '../../src/policy/policies.ts';
-import { Services } from '../../src/service/services.ts';
 import { buildFrame, FILL, type FrameSpec, HEADROOM, writeBytes } from '../support/frames.ts';
 import { Random, withRandom } from '../support/random.ts';
+import { servicesOf } from '../support/services.ts';
 import { arp, NEXT_HOP, neighbourMessage, solicitation } from './link-frames.ts';
 import { encapsulated, nodes, type PlaceName, places, World, words } from './world.ts';
 
@@ -113,7 +113,7 @@ function fuzzedWorld(): World {
   const frontends = [6, 17].map((protocol) => ({
     ...{ address: words('10.96.0.1'), port: 80, protocolWord: (4 << 8) | protocol, backends },
   }));
-  world.dp.services = new Services(frontends, 1);
+  world.dp.services = servicesOf(frontends, 1);
   world.dp.policies = new Policies(Uint8Array.of(0, Isolation.Egress));
   return world;
 }

@@ -1,8 +1,8 @@
 /** ICMP errors that the node itself sends: when, to whom, and what they quote. */
 import { describe, expect, test } from 'vitest';
-import { Services } from '../../src/service/services.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
 import { parseFrame } from '../support/read-frame.ts';
+import { servicesOf } from '../support/services.ts';
 import { NODE_MAC, nodes, places, prefix, World, words } from './world.ts';
 
 const SYN = 2;
@@ -134,7 +134,7 @@ for (const family of [0, 1] as const) {
       const vip = ['10.96.0.1', 'fd00:10:96::1'][family]!;
       const backend = { address: words(nodes.n2.pod[family]), port: 8080 };
       const protocolWord = ((family === 0 ? 4 : 6) << 8) | 17;
-      world.dp.services = new Services([{ address: words(vip), port: 80, protocolWord, backends: [backend] }], 1);
+      world.dp.services = servicesOf([{ address: words(vip), port: 80, protocolWord, backends: [backend] }], 1);
       const spec = { destination: vip, destinationPort: 80, protocol: 'udp' } as const;
       expect(world.send('web', spec)).toBe('delivered');
       const long = { ...spec, payload: 1350 } as const;

@@ -1,7 +1,7 @@
 /** Errors about flows that are translated here: what their receiver gets is about what it has sent (CT-075, CT-077). */
 import { describe, expect, test } from 'vitest';
-import { Services } from '../../src/service/services.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
+import { servicesOf } from '../support/services.ts';
 import { NODE_MAC, nodes, places, World, words } from './world.ts';
 
 const protocols = { tcp: 6, udp: 17, sctp: 132 } as const;
@@ -28,7 +28,7 @@ function serviceFlow({ family, protocol, backend }: Case, spec: FrameSpec = {}) 
   const address = backend === 'here' ? places.api.addresses[family] : nodes.n2.pod[family];
   const protocolWord = ((family === 0 ? 4 : 6) << 8) | protocols[protocol];
   const backends = [{ address: words(address), port: 8080 }];
-  world.dp.services = new Services([{ address: words(vips[family]), port: 80, protocolWord, backends }], 1);
+  world.dp.services = servicesOf([{ address: words(vips[family]), port: 80, protocolWord, backends }], 1);
   const sent = { source: places.web.addresses[family], destination: vips[family], destinationPort: 80 };
   // An INIT, so that SCTP may begin.
   const init = protocol === 'sctp' ? { payload: Uint8Array.of(1, 0, 0, 20, ...new Uint8Array(16).fill(9)) } : {};

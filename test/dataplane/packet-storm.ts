@@ -9,8 +9,9 @@ import { Captures } from '../../src/dataplane/captures.ts';
 import { receiveFromHost, receiveFromPod, receiveFromUnderlay } from '../../src/dataplane/receive.ts';
 import { ChecksumState, type Packet } from '../../src/packet/packet.ts';
 import { createRing } from '../../src/recording/ring.ts';
-import { Services } from '../../src/service/services.ts';
+import type { ServiceSpec } from '../../src/service/service-spec.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
+import { tablesOf } from '../support/services.ts';
 import { arp, NEXT_HOP, solicitation } from './link-frames.ts';
 import { encapsulated, NODE_MAC, nodes, type PlaceName, places, World, words } from './world.ts';
 
@@ -54,6 +55,9 @@ function templates(world: World): Template[] {
     template(world, 'web', pod({ destination: far4, ...udp }), 34),
     template(world, 'web', pod({ destination: far6, ...udp }), 54),
     template(world, 'web', pod({ destination: '10.96.0.1', destinationPort: 80, ...udp }), 34),
+    template(world, 'web', pod({ destination: '10.96.0.2', destinationPort: 80, ...udp }), 34), // its own backend
+    template(world, 'web', pod({ destination: '10.96.0.3', destinationPort: 80, ...udp })), // no endpoint
+    template(world, 'host', buildFrame({ ...host, destination: '10.96.0.1', destinationPort: 80 }), 34),
     template(world, 'web', pod({ destination: '8.8.8.8', ...udp })),
     template(world, 'web', pod({ destination: '10.244.1.3', flags: 0 })),
     template(world, 'web', ask),
@@ -82,14 +86,21 @@ function receive(world: World, from: Template, pkt: Packet, at: number, i: numbe
   if ((i & 255) === 0) dp.connections.expire(nowMs, 1000);
 }
 
+function service(address: string, ...backends: readonly string[]): ServiceSpec {
+  const endpoints = backends.map((backend) => ({ address: backend, port: 8081 }));
+  return { key: `default/${address}`, ports: [{ protocol: 'UDP', frontends: [{ address, port: 80 }], endpoints }] };
+}
+
 function quietWorld(): World {
   const world = new World({ connectionsMax: 65_536 });
   for (const port of Object.values(world.ports)) port.keeps = false;
   world.underlay.keeps = false;
-  const backends = [{ address: words('10.244.1.3'), port: 8081 }];
-  world.dp.services = new Services(
-    [{ address: words('10.96.0.1'), port: 80, protocolWord: (4 << 8) | 17, backends }],
-    1,
+  world.dp.setServices(
+    tablesOf([
+      { ...service('10.96.0.1', '10.244.1.3', nodes.n2.pod[0]), affinitySeconds: 2 },
+      service('10.96.0.2', places.web.addresses[0]),
+      service('10.96.0.3'),
+    ]),
   );
   world.pkt.outerSource.set(words(nodes.n2.underlay));
   return world;

@@ -1,21 +1,24 @@
 /** A Service on the packet's way: translated once, then by its connection, and back for the replies. */
 import { describe, expect, test } from 'vitest';
-import { Services } from '../../src/service/services.ts';
+import { servicesOf, type TestFrontend } from '../support/services.ts';
 import { type Taken, World, words } from './world.ts';
 
 const SYN = 2;
 const SYN_ACK = 0x12;
 const numbers = { tcp: 6, udp: 17, sctp: 132 } as const;
 
-/** A world in which `vip`:80 of every protocol is translated to one backend's port 8080. */
-function serving(vip: string, ...backends: string[]): World {
-  const world = new World();
+/** `vip`:80 of every protocol, translated to port 8080 of the backends. */
+function frontends(vip: string, ...backends: string[]): TestFrontend[] {
   const version = vip.includes(':') ? 6 : 4;
   const list = backends.map((address) => ({ address: words(address), port: 8080 }));
-  const frontends = Object.values(numbers).map((protocol) => ({
+  return Object.values(numbers).map((protocol) => ({
     ...{ address: words(vip), port: 80, protocolWord: (version << 8) | protocol, backends: list },
   }));
-  world.dp.services = new Services(frontends, 3);
+}
+
+function serving(vip: string, ...backends: string[]): World {
+  const world = new World();
+  world.dp.services = servicesOf(frontends(vip, ...backends), 3);
   return world;
 }
 
@@ -80,11 +83,11 @@ describe('pod -> Service -> tunnel', () => {
 });
 
 describe('host -> Service', () => {
-  test('translated as for a pod', () => {
+  test('KP-032, KP-042 translated as for a pod, in the name of the node', () => {
     const world = serving('10.96.0.1', '10.244.1.3');
     expect(world.send('host', { destination: '10.96.0.1', destinationPort: 80, flags: SYN })).toBe('delivered');
-    expect(addresses(world.ports.api.last)).toBe('172.18.0.2:40000 > 10.244.1.3:8080 right');
-    const reply = { destination: '172.18.0.2', sourcePort: 8080, destinationPort: 40_000, flags: SYN_ACK };
+    expect(addresses(world.ports.api.last)).toBe('10.244.1.1:40000 > 10.244.1.3:8080 right');
+    const reply = { destination: '10.244.1.1', sourcePort: 8080, destinationPort: 40_000, flags: SYN_ACK };
     expect(world.send('api', reply)).toBe('delivered');
     expect(addresses(world.ports.host.last)).toBe('10.96.0.1:80 > 172.18.0.2:40000 right');
     world.balance();
@@ -92,11 +95,11 @@ describe('host -> Service', () => {
 });
 
 describe('hairpin', () => {
-  test('a pod that is its own backend: both directions keep their translation', () => {
+  test('KP-040 a pod that is its own backend sees the node as its client, and the Service as its server', () => {
     const world = serving('10.96.0.1', '10.244.1.2');
     expect(world.send('web', { destination: '10.96.0.1', destinationPort: 80, flags: SYN })).toBe('delivered');
-    expect(addresses(world.ports.web.last)).toBe('10.244.1.2:40000 > 10.244.1.2:8080 right');
-    const reply = { destination: '10.244.1.2', sourcePort: 8080, destinationPort: 40_000, flags: SYN_ACK };
+    expect(addresses(world.ports.web.last)).toBe('10.244.1.1:40000 > 10.244.1.2:8080 right');
+    const reply = { destination: '10.244.1.1', sourcePort: 8080, destinationPort: 40_000, flags: SYN_ACK };
     expect(world.send('web', reply)).toBe('delivered');
     expect(addresses(world.ports.web.last)).toBe('10.96.0.1:80 > 10.244.1.2:40000 right');
     expect(world.dp.connections.count).toBe(1);
@@ -114,8 +117,8 @@ describe('two Services of one backend, one client port', () => {
   for (const protocol of ['tcp', 'udp', 'sctp'] as const) {
     test(`${protocol}: the second flow's port moves, and each reply comes back as its own Service`, () => {
       const world = serving('10.96.0.1', '10.244.1.3');
-      const other = serving('10.96.0.2', '10.244.1.3').dp.services;
-      world.dp.services = new Services([...world.dp.services.frontends, ...other.frontends], 3);
+      const both = ['10.96.0.1', '10.96.0.2'].flatMap((vip) => frontends(vip, '10.244.1.3'));
+      world.dp.services = servicesOf(both, 3);
       world.randomWord = 5000;
       const there = { protocol, destinationPort: 80, flags: SYN } as const;
       world.send('web', { ...there, destination: '10.96.0.1' });
@@ -160,7 +163,7 @@ describe('the binding', () => {
     const world = serving('10.96.0.1', '10.244.1.3');
     const there = { protocol: 'udp', destination: '10.96.0.1', destinationPort: 80 } as const;
     world.send('web', there);
-    world.dp.services = new Services([], 1);
+    world.dp.services = servicesOf([], 1);
     expect(world.send('web', there)).toBe('delivered');
     expect(world.send('web', { ...there, sourcePort: 40_001 })).toBe('dropped: NoRoute');
     world.balance();

@@ -1,6 +1,5 @@
 /** Flow records of what happens in `test/dataplane/world.ts`, told by the capture that nodes have. */
 
-import type { NodeObject, PodObject } from '../../src/api/objects.ts';
 import type { CaptureScene } from '../../src/cluster/capture-scene.ts';
 import { type CaptureSpec, Verdicts } from '../../src/dataplane/capture.ts';
 import { Captures } from '../../src/dataplane/captures.ts';
@@ -9,6 +8,7 @@ import { type FlowRecord, flowRecord } from '../../src/events/flow-record.ts';
 import { Way, way } from '../../src/packet/way.ts';
 import { createRing, RingReader } from '../../src/recording/ring.ts';
 import { Sighting, SightingBytes, SightingKind } from '../../src/recording/sighting.ts';
+import type { Node, Pod } from '../../src/store/object.ts';
 import { nodes, places, World, words } from '../dataplane/world.ts';
 
 /** 2026-11-20T10:00:00.000000001Z is 1 ns on the clock of the world. */
@@ -19,7 +19,7 @@ const UNDERLAY = way(Way.None, 0);
 
 const metadata = { creationTimestamp: '', resourceVersion: '1' };
 
-export function nodeObject(name: string, address: string): NodeObject {
+export function nodeObject(name: string, address: string): Node {
   const status = { addresses: [{ type: 'InternalIP', address }], conditions: [] };
   return {
     apiVersion: 'v1',
@@ -35,12 +35,12 @@ export function podObject(
   namespace: string,
   ips: readonly string[],
   labels: Record<string, string> = {},
-): PodObject {
+): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { ...metadata, name, namespace, labels },
-    spec: { nodeName: 'n1', hostname: name },
+    spec: { containers: [], nodeName: 'n1', hostname: name },
     status: { phase: 'Running', hostIP: '', podIP: ips[0] ?? '', podIPs: ips.map((ip) => ({ ip })), conditions: [] },
   };
 }

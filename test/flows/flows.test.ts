@@ -8,7 +8,7 @@ describe('scenarios on the simulated cluster', () => {
   for (const file of flowFiles) {
     test(file, async () => {
       const scenario = loadScenario(file);
-      await playScenario(scenario, new SimWorld(scenario.cluster.topology));
+      await playScenario(scenario, new SimWorld(scenario.cluster.plan));
     });
   }
 });

@@ -25,7 +25,7 @@ async function failureOf(file: string): Promise<string | null> {
   const directory = mkdtempSync(join(tmpdir(), 'podwire-flow-'));
   try {
     const scenario = loadScenario(file);
-    const world = await RealWorld.start(scenario.cluster.topology, directory, addresses, Supervisor);
+    const world = await RealWorld.start(scenario.cluster.plan, directory, addresses, Supervisor);
     try {
       await playScenario(scenario, world);
       return world.restarts === 0 ? null : `${file}: a node has died ${world.restarts} times`;

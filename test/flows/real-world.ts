@@ -5,19 +5,13 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import {
-  compileEndpoints,
-  compilePod,
-  compileRoutes,
-  compileSettings,
-  hostAddresses,
-  hostMac,
-} from '../../src/cluster/compile.ts';
+import { compileSettings, hostAddresses, hostMac } from '../../src/cluster/compile.ts';
+import type { ClusterPlan } from '../../src/cluster/plan.ts';
 import type { Topology, TopologyNode } from '../../src/cluster/topology.ts';
 import type { LinkSettings } from '../../src/links/link.ts';
 import type { ConnectionSnapshot, NodeCounters, NodeUpdate } from '../../src/nodes/protocol.ts';
 import type { NodeSupervisor } from '../../src/nodes/supervisor.ts';
-import { HOST, podsOf, type SimPlace } from '../../src/sim/simulation.ts';
+import { HOST, type SimPlace } from '../../src/sim/simulation.ts';
 import { Netlink } from '../../src/sys/netlink.ts';
 import type { FlowWorld, WirePacket } from './runner.ts';
 import { TestPort } from './test-port.ts';
@@ -35,6 +29,7 @@ interface RealNode {
 
 export class RealWorld implements FlowWorld {
   readonly wireOutput: WirePacket[] = [];
+  readonly #plan: ClusterPlan;
   readonly #topology: Topology;
   readonly #nodes = new Map<string, RealNode>();
   readonly #ports = new Map<string, TestPort>();
@@ -43,19 +38,21 @@ export class RealWorld implements FlowWorld {
   readonly #addresses: LoopbackAddresses;
   #version = 0;
 
-  private constructor(topology: Topology, addresses: LoopbackAddresses) {
-    this.#topology = topology;
+  private constructor(plan: ClusterPlan, addresses: LoopbackAddresses) {
+    this.#plan = plan;
+    this.#topology = plan.topology;
     this.#addresses = addresses;
   }
 
   /** @param directory for sockets; empty. @param Supervisor of the build, which knows where the node's code is. */
   static async start(
-    topology: Topology,
+    plan: ClusterPlan,
     directory: string,
     addresses: LoopbackAddresses,
     Supervisor: typeof NodeSupervisor,
   ): Promise<RealWorld> {
-    const world = new RealWorld(topology, addresses);
+    const world = new RealWorld(plan, addresses);
+    const { topology } = plan;
     for (const { underlayAddress } of topology.nodes) addresses.add(underlayAddress);
     await Promise.all(topology.nodes.map((node) => world.#startNode(node, directory, Supervisor)));
     for (const port of world.#ports.values()) port.accept();
@@ -134,7 +131,6 @@ export class RealWorld implements FlowWorld {
 
   async #startNode(node: TopologyNode, directory: string, Supervisor: typeof NodeSupervisor): Promise<void> {
     const topology = this.#topology;
-    const pods = podsOf(topology, node);
     const socketPath = (port: number) => {
       const path = join(directory, `${node.name}.${port}`);
       this.#ports.set(`${node.name} ${port}`, new TestPort(path));
@@ -142,12 +138,12 @@ export class RealWorld implements FlowWorld {
     };
     const tap = { namespacePath: '', interfaceName: '' };
     const host = { ...tap, mac: hostMac(node), addresses: hostAddresses(node), socketPath: socketPath(HOST) };
+    const full = this.#plan.feed.nodes.get(node.name)!.full(++this.#version);
     const update: NodeUpdate = {
-      version: ++this.#version,
+      ...full,
       host,
-      addPods: pods.map((pod, index) => ({ ...compilePod(pod, index, '', ''), socketPath: socketPath(index) })),
-      endpoints: compileEndpoints(topology, node),
-      routes: compileRoutes(topology, node, new Map(pods.map((pod, index) => [pod, index]))),
+      addPods: full.addPods!.map((pod) => ({ ...pod, socketPath: socketPath(pod.index) })),
+      workloads: [], // the test plays the kernels
     };
     const supervisor = new Supervisor({
       settings: compileSettings(topology, node, undefined),

@@ -19,7 +19,7 @@ pod-b < ${SYN} ttl 62
 async function failure(text: string): Promise<string> {
   try {
     const scenario = readScenario('x.flow', text);
-    await playScenario(scenario, new SimWorld(scenario.cluster.topology));
+    await playScenario(scenario, new SimWorld(scenario.cluster.plan));
   } catch (error) {
     return (error as Error).message;
   }

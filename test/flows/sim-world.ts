@@ -1,3 +1,4 @@
+import type { ClusterPlan } from '../../src/cluster/plan.ts';
 import type { Topology } from '../../src/cluster/topology.ts';
 import type { LinkSettings } from '../../src/links/link.ts';
 import { snapshotConnections } from '../../src/nodes/connection-snapshot.ts';
@@ -14,9 +15,9 @@ export class SimWorld implements FlowWorld {
   readonly #ports = new Map<string, Uint8Array[]>();
   readonly #links = new Map<string, Map<string, LinkSettings>>();
 
-  constructor(topology: Topology, seed = 1) {
-    this.#topology = topology;
-    this.#sim = new Simulation(topology, {
+  constructor(plan: ClusterPlan, seed = 1) {
+    this.#topology = plan.topology;
+    this.#sim = new Simulation(plan, {
       seed,
       onPort: (event) => this.portOutput(event).push(event.bytes),
       onWire: ({ from, to, row }) => {

@@ -5,7 +5,7 @@ import type { Cluster, RunningNode } from '../../src/cluster/cluster.ts';
 import { ClusterLinks, type LinkQuality, PERFECT } from '../../src/cluster/links.ts';
 import { planTopology } from '../../src/cluster/topology.ts';
 
-const topology = planTopology([], { nodes: 3 });
+const topology = planTopology({ cluster: undefined, objects: [] }, { nodes: 3 });
 const [n1, n2, n3] = topology.nodes.map((node) => ({ node }) as RunningNode);
 const slow = { ...PERFECT, delayMs: 20 };
 

@@ -1,8 +1,8 @@
 /** Verdicts on new connections as packets meet them: who is asked, and about what. */
 import { describe, expect, test } from 'vitest';
 import { Isolation, Policies } from '../../src/policy/policies.ts';
-import { Services } from '../../src/service/services.ts';
 import { places, World, words } from '../dataplane/world.ts';
+import { servicesOf } from '../support/services.ts';
 
 const SYN = 2;
 const { Egress, Ingress } = Isolation;
@@ -63,7 +63,7 @@ describe('an isolated pod', () => {
     const world = isolated(0, Ingress);
     const backend = { address: words('10.244.1.3'), port: 8080 };
     const frontend = { address: words('10.96.0.1'), port: 80, protocolWord: (4 << 8) | 6, backends: [backend] };
-    world.dp.services = new Services([frontend], 1);
+    world.dp.services = servicesOf([frontend], 1);
     const spec = { destination: '10.96.0.1', destinationPort: 80, flags: SYN };
     expect(world.send('web', spec)).toBe('dropped: PolicyDenied');
     world.balance();

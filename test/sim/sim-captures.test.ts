@@ -10,7 +10,7 @@ import { buildFrame, type FrameSpec, joined } from '../support/frames.ts';
 import { Random } from '../support/random.ts';
 import { parseFrame } from '../support/read-frame.ts';
 
-const { topology, places } = namedCluster('three-nodes')!;
+const { plan, topology, places } = namedCluster('three-nodes')!;
 const pods = ['pod-a', 'pod-b', 'pod-d'].map((name) => places.get(name)!);
 const addresses = pods.map((_, i) => `10.244.${i}.2`);
 
@@ -32,7 +32,7 @@ class World {
   readonly captures: SimCaptures | undefined;
 
   constructor(captured = true) {
-    this.sim = new Simulation(topology, {
+    this.sim = new Simulation(plan, {
       seed: 1,
       onPort: ({ timeMs, node, port, bytes }) => {
         this.toPorts++;
@@ -43,7 +43,7 @@ class World {
       },
     });
     const take = (sighting: Sighting, scene: CaptureScene) => this.#take(sighting, scene);
-    this.captures = captured ? new SimCaptures(this.sim, topology, take) : undefined;
+    this.captures = captured ? new SimCaptures(this.sim, plan, take) : undefined;
   }
 
   send(from: Place, spec: FrameSpec): void {

@@ -7,7 +7,7 @@ import { namedCluster, type Place } from '../flows/worlds.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
 import { Random } from '../support/random.ts';
 
-const { topology, places } = namedCluster('three-nodes')!;
+const { plan, topology, places } = namedCluster('three-nodes')!;
 const pods = ['pod-a', 'pod-b', 'pod-d'].map((name) => places.get(name)!);
 const addresses = pods.map((_, i) => `10.244.${i}.2`);
 const PACKETS = 1000;
@@ -20,7 +20,7 @@ interface Trace {
 function traced(seed: number): Trace {
   const lines: string[] = [];
   const hash = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('hex').slice(0, 12);
-  const sim = new Simulation(topology, {
+  const sim = new Simulation(plan, {
     seed,
     onPort: ({ timeMs, node, port, bytes }) => lines.push(`${timeMs} ${node}/${port} ${hash(bytes)}`),
     onWire: ({ timeMs, from, to, row }) => lines.push(`${timeMs} ${from}>${to} ${row.stride} ${hash(row.bytes)}`),

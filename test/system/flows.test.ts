@@ -43,7 +43,7 @@ describeUnless(missing('linux', 'built', 'vessel'), 'scenarios on real node proc
     let simulated = 0;
     for (const file of flowFiles) {
       const scenario = loadScenario(file);
-      await playScenario(scenario, new SimWorld(scenario.cluster.topology));
+      await playScenario(scenario, new SimWorld(scenario.cluster.plan));
       simulated++;
     }
     const real = [...results.values()].filter((failure) => failure === null).length;

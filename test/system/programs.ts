@@ -3,6 +3,8 @@ import { expect } from 'vitest';
 import { report, type TestCluster } from '../support/cluster.ts';
 
 const files = {
+  hold: new URL('./programs/hold.mjs', import.meta.url),
+  hostnames: new URL('./programs/hostnames.mjs', import.meta.url),
   ticker: new URL('./programs/ticker.mjs', import.meta.url),
   transfer: new URL('./programs/transfer.mjs', import.meta.url),
   'udp-echo': new URL('./programs/udp-echo.mjs', import.meta.url),

@@ -180,3 +180,16 @@ test.each([
     expect(chiSquare).toBeLessThan(255 + 6 * 22.6);
   }
 });
+
+test('a table that was built elsewhere: the other thread finds, adds and removes as in its own', () => {
+  const built = new FlowTable(4, 2, 99);
+  const keys = Int32Array.of(1, 2, 3, 4, 5, 6);
+  for (const slot of [0, 1]) built.insert(slot, keys, slot * 2, built.hash(keys, slot * 2));
+  const table = FlowTable.of(structuredClone(built.data));
+  const found = () => [0, 2, 4].map((index) => table.find(keys, index, table.hash(keys, index)));
+  expect([table.slots, table.words]).toEqual([4, 2]);
+  expect(found()).toEqual([0, 1, -1]);
+  table.remove(0);
+  table.insert(3, keys, 4, table.hash(keys, 4));
+  expect(found()).toEqual([-1, 1, 3]);
+});

@@ -23,7 +23,7 @@ interface Held {
   readonly residentKiB: number;
 }
 
-const topology = planTopology([], { nodes: 1 });
+const topology = planTopology({ cluster: undefined, objects: [] }, { nodes: 1 });
 const [node] = topology.nodes;
 const netlink = new Netlink();
 const { index } = netlink.link('lo');

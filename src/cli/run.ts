@@ -1,0 +1,45 @@
+/** A cluster for one command: started, used, ended. */
+import { constants } from 'node:os';
+import { printable } from '../cluster/source.ts';
+import { ClusterHost } from '../vessel/host.ts';
+import { readArguments, UsageError } from './arguments.ts';
+import { run as execute } from './exec.ts';
+import { planStart, startOptions } from './start-plan.ts';
+
+export const usage = `Usage: podwire run [PATH... | -f PATH]... [flags] -- COMMAND [ARGUMENT...]
+
+Start a cluster from YAML, run a program of this machine on its first node, where the cluster's names resolve, and end
+the cluster again: a test in one line.
+
+    podwire run shop/ -- sh -c 'curl -sf http://api.shop/healthz'
+
+  -f, --filename PATH   the same as PATH
+      --name NAME       of the cluster (default: run- and a number)
+      --nodes, --mtu, --offload, --underlay   as for \`podwire up\`
+
+Exit status: the command's own; 126 not executable, 127 not found; 1 a pod did not become Ready, with the reason; 2 wrong
+usage or input.
+`;
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const separator = argv.indexOf('--');
+  const command = separator < 0 ? [] : argv.slice(separator + 1);
+  const before = separator < 0 ? argv : argv.slice(0, separator);
+  const { values, positionals } = readArguments(before, startOptions, usage);
+  if (command.length === 0) throw new UsageError('expected a command behind --', usage);
+  const plan = planStart({ ...values, name: values.name ?? `run-${process.pid}` }, positionals, usage);
+  let host: ClusterHost | undefined;
+  // While there is no command yet; then `exec` passes signals on, and the command's end is the cluster's.
+  const abandon = (signal: NodeJS.Signals) => void (host ?? process.exit(128 + constants.signals[signal]));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, abandon);
+  host = await ClusterHost.start({ ...plan, logFile: undefined, onStatus: () => {} });
+  try {
+    const { unready } = host.summary;
+    for (const line of unready) process.stderr.write(` ✗ ${printable(line)}\n`);
+    if (unready.length > 0) return 1;
+    const [first] = plan.topology.nodes;
+    return await execute(['--name', host.name, '-i', `node/${first!.name}`, '--', ...command]);
+  } finally {
+    await host.stop();
+  }
+}

@@ -1,0 +1,62 @@
+/** The flags of `up` and `run`, and what they make of manifests: a cluster that can be started. */
+import { randomUUID } from 'node:crypto';
+import { ControlPlane } from '../cluster/control-plane.ts';
+import type { ManifestObject } from '../cluster/manifest-object.ts';
+import { type ManifestText, readManifests } from '../cluster/manifests.ts';
+import { formatProblem } from '../cluster/source.ts';
+import { planTopology, type Topology, underlayKinds } from '../cluster/topology.ts';
+import { firstObstacle } from '../vessel/machine.ts';
+import { type readArguments, readCount, UsageError } from './arguments.ts';
+import { readManifestPath } from './manifest-paths.ts';
+
+/** What is to be started. */
+export interface StartPlan {
+  readonly topology: Topology;
+  readonly manifests: readonly ManifestText[];
+}
+
+export const startOptions = {
+  name: { type: 'string' },
+  filename: { type: 'string', short: 'f', multiple: true, default: [] as string[] },
+  nodes: { type: 'string' },
+  mtu: { type: 'string' },
+  offload: { type: 'string' },
+  underlay: { type: 'string' },
+} as const;
+
+type StartValues = ReturnType<typeof readArguments<typeof startOptions>>['values'];
+
+/**
+ * Reads the manifests and checks that they can stand beside each other, before anything is made. Notes go to standard
+ * error.
+ *
+ * @throws UsageError; Refusal for paths, and for a machine that does not allow it; ManifestError with every problem.
+ */
+export function planStart(values: StartValues, paths: readonly string[], usage: string): StartPlan {
+  const { offload } = values;
+  if (offload !== undefined && offload !== 'on' && offload !== 'off') {
+    throw new UsageError(`--offload takes on or off, found "${offload}"`, usage);
+  }
+  const underlay = underlayKinds.find((kind) => kind === values.underlay);
+  if (values.underlay !== undefined && underlay === undefined) {
+    throw new UsageError(`--underlay takes ${underlayKinds.join(', ')}, found "${values.underlay}"`, usage);
+  }
+  const texts = [...paths, ...values.filename].flatMap(readManifestPath);
+  const manifests = readManifests(texts);
+  const topology = planTopology(manifests, {
+    name: values.name,
+    nodes: readCount(values.nodes, '--nodes', usage),
+    mtu: readCount(values.mtu, '--mtu', usage),
+    offload,
+    underlay,
+  });
+  admit(topology, manifests.objects);
+  const obstacle = firstObstacle();
+  if (obstacle !== undefined) throw obstacle;
+  for (const note of manifests.notes) process.stderr.write(`${formatProblem(note)}\n`);
+  return { topology, manifests: texts };
+}
+
+function admit(topology: Topology, objects: readonly ManifestObject[]): void {
+  new ControlPlane(topology, { now: () => '', uid: randomUUID }).admit(objects);
+}

@@ -1,0 +1,212 @@
+/**
+ * The cluster as its objects say it should be: the store, the controllers over it, and the door through which manifests
+ * come in. Nothing here touches a network; `rollout.ts` has it made.
+ */
+import { admit, type Networks } from '../controllers/admit.ts';
+import { Controllers } from '../controllers/controllers.ts';
+import { EventRecorder } from '../controllers/event-recorder.ts';
+import { withCondition } from '../controllers/pod-state.ts';
+import type { EndpointSlice, KubernetesObject, Node, Pod, Service } from '../store/object.ts';
+import { type Applied, ObjectStore } from '../store/object-store.ts';
+import { kinds, resourceOf } from '../store/resources.ts';
+import type { StoreEvent } from '../store/watch-history.ts';
+import { parseCidr } from './ip-address.ts';
+import type { ManifestObject } from './manifest-object.ts';
+import { ProblemLog } from './source.ts';
+import { type SourceNode, sourceOf } from './source-tree.ts';
+import { addonObjects, frameObjects } from './system-objects.ts';
+import type { Topology } from './topology.ts';
+
+export interface ControlPlaneOptions {
+  /** RFC 3339, UTC. */
+  readonly now: () => string;
+  /** A name that no object had or will have. */
+  readonly uid: () => string;
+}
+
+/** Keys (`namespace/name`) of what may have to be done anew. */
+export interface Changes {
+  readonly pods: ReadonlySet<string>;
+  readonly services: ReadonlySet<string>;
+  /** All of them, when one has come or gone. */
+  readonly namespaces: readonly string[] | undefined;
+}
+
+const SERVICE_NAME = 'kubernetes.io/service-name';
+
+export class ControlPlane {
+  readonly store: ObjectStore;
+  readonly #topology: Topology;
+  readonly #controllers: Controllers;
+  readonly #events: EventRecorder;
+  readonly #networks: Networks;
+  readonly #now: () => string;
+  /** By `namespace/name` of their Service, then by name. */
+  readonly #slices = new Map<string, Map<string, EndpointSlice>>();
+  #changedPods = new Set<string>();
+  #changedServices = new Set<string>();
+  #namespacesChanged = true;
+
+  constructor(topology: Topology, options: ControlPlaneOptions) {
+    this.#topology = topology;
+    this.store = new ObjectStore(options);
+    const parsed = (subnets: readonly string[]) => subnets.map((text) => parseCidr(text)!);
+    const { podSubnets, serviceSubnets } = topology;
+    this.#networks = { podSubnets: parsed(podSubnets), serviceSubnets: parsed(serviceSubnets) };
+    for (const object of frameObjects(topology)) this.store.create(object);
+    this.#controllers = new Controllers(this.store, {
+      serviceSubnets: this.#networks.serviceSubnets,
+      now: options.now,
+    });
+    this.#events = new EventRecorder(this.store, options.now);
+    this.#now = options.now;
+    this.store.subscribe((event) => this.#note(event));
+  }
+
+  /**
+   * What is wrong with the objects as they would stand beside those that are there.
+   *
+   * @throws ManifestError with every problem; nothing is changed.
+   */
+  admit(manifests: readonly ManifestObject[]): void {
+    const log = new ProblemLog();
+    const byObject = new Map(manifests.map((manifest) => [manifest.object, manifest]));
+    for (const { object, path, message } of admit([...byObject.keys()], this.store, this.#networks)) {
+      log.error(sourceOf(byObject.get(object)!, path), path, message);
+    }
+    log.throwIfErrors();
+  }
+
+  /** Takes objects over. Pre: they were admitted. Namespaces that nobody has written are made. */
+  apply(manifests: readonly ManifestObject[]): Applied[] {
+    const rank = ({ object }: ManifestObject) => (object.kind === 'Namespace' ? 0 : 1);
+    const results = new Map<ManifestObject, Applied>();
+    for (const manifest of [...manifests].sort((a, b) => rank(a) - rank(b))) {
+      const { object, source } = manifest;
+      if (object.kind === 'Node') continue; // the topology has read it
+      this.#requireNamespace(object.metadata.namespace);
+      results.set(manifest, this.store.apply(object, source));
+    }
+    return manifests.flatMap((manifest) => results.get(manifest) ?? []);
+  }
+
+  /** @returns whether it was there. */
+  delete(object: KubernetesObject): boolean {
+    const { namespace = '', name } = object.metadata;
+    const resource = resourceOf(object)!;
+    const there = this.store.get(resource, namespace, name) !== undefined;
+    if (there) this.store.delete(resource, namespace, name);
+    return there;
+  }
+
+  /** Adds what every cluster has, where manifests have not brought their own. */
+  applyAddons(): void {
+    for (const object of addonObjects(this.#topology)) {
+      const { namespace = '', name } = object.metadata;
+      if (this.store.get(resourceOf(object)!, namespace, name) === undefined) this.store.create(object);
+    }
+  }
+
+  /** Lets the controllers work until they have nothing left to do. */
+  reconcile(): void {
+    this.#controllers.reconcile();
+  }
+
+  /** What has changed since the last call. */
+  takeChanges(): Changes {
+    const namespaces = this.#namespacesChanged
+      ? this.store.list(kinds.Namespace).map(({ metadata }) => metadata.name)
+      : undefined;
+    const changes = { pods: this.#changedPods, services: this.#changedServices, namespaces };
+    this.#namespacesChanged = false;
+    this.#changedPods = new Set();
+    this.#changedServices = new Set();
+    return changes;
+  }
+
+  pod(key: string): Pod | undefined {
+    return this.store.get(kinds.Pod, ...split(key));
+  }
+
+  service(key: string): Service | undefined {
+    return this.store.get(kinds.Service, ...split(key));
+  }
+
+  slicesOf(key: string): readonly EndpointSlice[] {
+    return [...(this.#slices.get(key)?.values() ?? [])];
+  }
+
+  /** The pod's network is there, and every node knows. */
+  podRuns(key: string): void {
+    const pod = this.pod(key);
+    if (pod !== undefined) this.#controllers.podStatus(pod, { phase: 'Running', ready: true });
+  }
+
+  /** Nothing of it runs any more. */
+  podGone(key: string): void {
+    const pod = this.pod(key);
+    if (pod !== undefined) this.#controllers.finalizePod(pod);
+  }
+
+  podFailed(key: string, message: string): void {
+    const pod = this.pod(key);
+    if (pod === undefined) return;
+    this.#events.record(pod, 'Warning', 'FailedCreatePodSandBox', message, 'podwire');
+  }
+
+  nodeReady(name: string, ready: boolean): void {
+    const node = this.store.get(kinds.Node, '', name);
+    if (node === undefined) return;
+    const condition = { type: 'Ready', status: ready ? 'True' : 'False' };
+    const conditions = withCondition(node.status?.conditions, condition, this.#now());
+    this.store.updateStatus<Node>({ ...node, status: { ...node.status, conditions } });
+  }
+
+  /** Where a field of an object was written; undefined for objects that no manifest has brought. */
+  sourceOf(object: KubernetesObject, path: string) {
+    const source = this.store.sourceOf(object) as SourceNode | undefined;
+    return source === undefined ? undefined : sourceOf({ source }, path);
+  }
+
+  #requireNamespace(name: string | undefined): void {
+    if (name === undefined || this.store.get(kinds.Namespace, '', name) !== undefined) return;
+    this.store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  }
+
+  #note({ type, object, previous }: StoreEvent): void {
+    const { namespace = '', name, labels } = object.metadata;
+    switch (object.kind) {
+      case 'Namespace':
+        this.#namespacesChanged ||= type !== 'MODIFIED';
+        return;
+      case 'Pod':
+        this.#changedPods.add(`${namespace}/${name}`);
+        return;
+      case 'Service':
+        this.#changedServices.add(`${namespace}/${name}`);
+        return;
+      case 'EndpointSlice':
+        this.#noteSlice(`${namespace}/${previous?.metadata.labels?.[SERVICE_NAME]}`, name, undefined);
+        if (type !== 'DELETED') {
+          this.#noteSlice(`${namespace}/${labels?.[SERVICE_NAME]}`, name, object as EndpointSlice);
+        }
+    }
+  }
+
+  #noteSlice(service: string, name: string, slice: EndpointSlice | undefined): void {
+    let slices = this.#slices.get(service);
+    if (slices === undefined) {
+      slices = new Map();
+      this.#slices.set(service, slices);
+    }
+    if (slice !== undefined) slices.set(name, slice);
+    else slices.delete(name);
+    if (slices.size === 0) this.#slices.delete(service);
+    this.#changedServices.add(service);
+  }
+}
+
+function split(key: string): [namespace: string, name: string] {
+  const slash = key.indexOf('/');
+  return [key.slice(0, slash), key.slice(slash + 1)];
+}

@@ -1,0 +1,86 @@
+/** UDP sockets of an endpoint (RFC 768). A datagram for a port that nobody has is answered with an ICMP error. */
+import { Protocol } from '../wire/protocol.ts';
+import { UDP_HEADER_LEN, udpCheckedLen, udpDestinationPort, udpSourcePort, udpWrite } from '../wire/udp.ts';
+import { type ErrorReport, sendPortUnreachable } from './icmp-error.ts';
+import type { IpLayer } from './ip-layer.ts';
+import { type IpPacket, viewOf } from './ip-packet.ts';
+import { PortTable } from './port-table.ts';
+
+/** What IPv4 leaves for a datagram's bytes. */
+const BYTES_MAX = 65_507;
+
+export interface Datagram {
+  readonly source: string;
+  readonly sourcePort: number;
+  /** The own address that it came to: an answer should come from there. */
+  readonly destination: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface UdpEvents {
+  readonly datagram?: (datagram: Datagram) => void;
+  /** An ICMP error about a datagram sent; not for those that were too long. */
+  readonly error?: (report: ErrorReport) => void;
+}
+
+export interface UdpSocket {
+  readonly port: number;
+  /** @returns false when there is no source address for the destination. @throws RangeError beyond 65,507 bytes. */
+  send(destination: string, port: number, bytes: Uint8Array, source?: string): boolean;
+  close(): void;
+}
+
+export class Udp {
+  readonly #ip: IpLayer;
+  readonly #sockets: PortTable<UdpEvents>;
+
+  constructor(ip: IpLayer) {
+    this.#ip = ip;
+    this.#sockets = new PortTable<UdpEvents>(ip.random);
+  }
+
+  /** @param wanted 0 for any that is free. @throws RangeError when the port is taken, or none is left. */
+  open(wanted: number, events: UdpEvents): UdpSocket {
+    const port = wanted === 0 ? this.#sockets.freePort() : wanted;
+    if (port === undefined) throw new RangeError('no port is left');
+    this.#sockets.open(port, events);
+    return {
+      port,
+      send: (destination, to, bytes, source = this.#ip.sourceFor(destination)) => {
+        if (bytes.length > BYTES_MAX) throw new RangeError(`a datagram of ${bytes.length} bytes`);
+        if (source !== undefined) this.#send({ source, destination }, port, to, bytes);
+        return source !== undefined;
+      },
+      close: () => this.#sockets.close(port),
+    };
+  }
+
+  receive(packet: IpPacket): void {
+    const { upper, source, destination, gsoSize } = packet;
+    const view = viewOf(upper);
+    const len = udpCheckedLen(view, 0, upper.length);
+    if (len === 0) return;
+    const socket = this.#sockets.get(udpDestinationPort(view, 0));
+    if (socket === undefined) {
+      sendPortUnreachable(this.#ip, packet);
+      return;
+    }
+    const bytes = upper.subarray(UDP_HEADER_LEN, len);
+    const step = gsoSize || Math.max(bytes.length, 1); // a superframe is many datagrams
+    for (let at = 0; at === 0 || at < bytes.length; at += step) {
+      const part = bytes.subarray(at, at + step);
+      socket.datagram?.({ source, sourcePort: udpSourcePort(view, 0), destination, bytes: part });
+    }
+  }
+
+  error(report: ErrorReport): void {
+    if (report.mtu === undefined) this.#sockets.get(report.sourcePort)?.error?.(report);
+  }
+
+  #send(ends: { source: string; destination: string }, from: number, to: number, bytes: Uint8Array): void {
+    const upper = new Uint8Array(UDP_HEADER_LEN + bytes.length);
+    udpWrite(viewOf(upper), 0, from, to, upper.length);
+    upper.set(bytes, UDP_HEADER_LEN);
+    this.#ip.send({ ...ends, protocol: Protocol.Udp }, upper);
+  }
+}
