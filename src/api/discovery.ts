@@ -1,5 +1,6 @@
 /** Which kinds there are, as Kubernetes' clients ask for it (`kubectl api-resources`). */
 import { readFileSync } from 'node:fs';
+import { packageUrl } from '../installation.ts';
 import { type Resource, resources } from '../store/resources.ts';
 
 /** The version of Kubernetes whose types podwire's objects have (the package kubernetes-types). */
@@ -20,7 +21,7 @@ const groupVersions = [...new Set(resources.map(({ apiVersion }) => apiVersion))
 
 /** version.Info. */
 export function version(): object {
-  const { version: own } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  const { version: own } = JSON.parse(readFileSync(packageUrl('package.json'), 'utf8')) as {
     version: string;
   };
   const platform = `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`;

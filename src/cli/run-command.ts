@@ -1,5 +1,6 @@
 /** Finds a command, runs it, and turns what it throws into words and an exit code. */
 import { readFileSync } from 'node:fs';
+import { packageUrl } from '../installation.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { sweepDeadClusters } from '../vessel/run-directory.ts';
 import { UsageError } from './arguments.ts';
@@ -13,7 +14,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     return 0;
   }
   if (name === '--version' || name === 'version') {
-    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    const { version } = JSON.parse(readFileSync(packageUrl('package.json'), 'utf8')) as {
       version: string;
     };
     process.stdout.write(`podwire ${version}\n`);

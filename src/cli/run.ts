@@ -2,9 +2,10 @@
 import { constants } from 'node:os';
 import { printable } from '../cluster/source.ts';
 import { ClusterHost } from '../vessel/host.ts';
+import { startVessel } from '../vessel/vessel.ts';
 import { readArguments, UsageError } from './arguments.ts';
 import { run as execute } from './exec.ts';
-import { planStart, startOptions } from './start-plan.ts';
+import { startOptions } from './start-options.ts';
 
 export const usage = `Usage: podwire run [PATH... | -f PATH]... [flags] -- COMMAND [ARGUMENT...]
 
@@ -27,19 +28,22 @@ export async function run(argv: readonly string[]): Promise<number> {
   const before = separator < 0 ? argv : argv.slice(0, separator);
   const { values, positionals } = readArguments(before, startOptions, usage);
   if (command.length === 0) throw new UsageError('expected a command behind --', usage);
-  const plan = planStart({ ...values, name: values.name ?? `run-${process.pid}` }, positionals, usage);
   let host: ClusterHost | undefined;
   // While there is no command yet; then `exec` passes signals on, and the command's end is the cluster's.
   const abandon = (signal: NodeJS.Signals) => void (host ?? process.exit(128 + constants.signals[signal]));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, abandon);
-  host = await ClusterHost.start({ ...plan, logFile: undefined, onStatus: () => {} });
+  const vessel = startVessel(); // while the manifests are read
   try {
+    const { planStart } = await import('./start-plan.ts');
+    const plan = planStart({ ...values, name: values.name ?? `run-${process.pid}` }, positionals, usage);
+    host = await ClusterHost.start({ ...plan, vessel, logFile: undefined, onStatus: () => {} });
     const { unready } = host.summary;
     for (const line of unready) process.stderr.write(` ✗ ${printable(line)}\n`);
     if (unready.length > 0) return 1;
     const [first] = plan.topology.nodes;
     return await execute(['--name', host.name, '-i', `node/${first!.name}`, '--', ...command]);
   } finally {
-    await host.stop();
+    vessel.abandon();
+    await host?.stop();
   }
 }

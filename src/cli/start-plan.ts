@@ -1,4 +1,4 @@
-/** The flags of `up` and `run`, and what they make of manifests: a cluster that can be started. */
+/** What `up` and `run` make of flags and manifests: a cluster that can be started. */
 import { randomUUID } from 'node:crypto';
 import { ControlPlane } from '../cluster/control-plane.ts';
 import type { ManifestObject } from '../cluster/manifest-object.ts';
@@ -6,25 +6,15 @@ import { type ManifestText, readManifests } from '../cluster/manifests.ts';
 import { formatProblem } from '../cluster/source.ts';
 import { planTopology, type Topology, underlayKinds } from '../cluster/topology.ts';
 import { firstObstacle } from '../vessel/machine.ts';
-import { type readArguments, readCount, UsageError } from './arguments.ts';
+import { readCount, UsageError } from './arguments.ts';
 import { readManifestPath } from './manifest-paths.ts';
+import type { StartValues } from './start-options.ts';
 
 /** What is to be started. */
 export interface StartPlan {
   readonly topology: Topology;
   readonly manifests: readonly ManifestText[];
 }
-
-export const startOptions = {
-  name: { type: 'string' },
-  filename: { type: 'string', short: 'f', multiple: true, default: [] as string[] },
-  nodes: { type: 'string' },
-  mtu: { type: 'string' },
-  offload: { type: 'string' },
-  underlay: { type: 'string' },
-} as const;
-
-type StartValues = ReturnType<typeof readArguments<typeof startOptions>>['values'];
 
 /**
  * Reads the manifests and checks that they can stand beside each other, before anything is made. Notes go to standard

@@ -5,10 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { printable } from '../cluster/source.ts';
 import type { Summary } from '../cluster/summary.ts';
 import type { Topology } from '../cluster/topology.ts';
+import { programUrl } from '../installation.ts';
 import { ClusterHost, type Status } from '../vessel/host.ts';
 import { removeDirectory, socketPath, startingLogPath } from '../vessel/run-directory.ts';
+import { startVessel, type Vessel } from '../vessel/vessel.ts';
 import { readArguments } from './arguments.ts';
-import { planStart, type StartPlan, startOptions } from './start-plan.ts';
+import { startOptions } from './start-options.ts';
+import type { StartPlan } from './start-plan.ts';
 import { formatTable } from './table.ts';
 
 export const usage = `Usage: podwire up [PATH... | -f PATH]... [flags]
@@ -36,9 +39,29 @@ const options = {
 
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(argv, options, usage);
-  if (values.background) return await hold(await orderFromParent());
-  const plan = planStart(values, positionals, usage);
-  return values.detach ? await detach(plan) : await hold({ ...plan, logFile: undefined });
+  if (values.background) return await beBackground();
+  const plan = async () => (await import('./start-plan.ts')).planStart(values, positionals, usage);
+  return values.detach ? await detach(plan) : await inForeground(plan);
+}
+
+/** The vessel starts beside the reading of the manifests. */
+async function inForeground(plan: () => Promise<StartPlan>): Promise<number> {
+  const vessel = startVessel();
+  try {
+    return await hold(vessel, { ...(await plan()), logFile: undefined });
+  } finally {
+    vessel.abandon();
+  }
+}
+
+async function beBackground(): Promise<number> {
+  const vessel = startVessel();
+  // Whoever asked for it was interrupted, or the manifests were refused.
+  const abandoned = () => process.exit(1);
+  process.once('disconnect', abandoned);
+  const order = await orderFromParent();
+  process.off('disconnect', abandoned);
+  return await hold(vessel, order);
 }
 
 /** Longer lists are for `podwire get`. */
@@ -51,11 +74,11 @@ interface Order extends StartPlan {
 }
 
 /** Holds the cluster until somebody ends it. */
-async function hold(order: Order): Promise<number> {
+async function hold(vessel: Vessel, order: Order): Promise<number> {
   const { topology, logFile } = order;
   const say = (text: string) => process.stderr.write(text);
   const background = logFile !== undefined;
-  // Whoever asked for it was interrupted: nobody waits for this cluster any more.
+  // Nobody waits for this cluster any more.
   const abandoned = () => process.exit(1);
   if (background) process.once('disconnect', abandoned);
   const onStatus = background
@@ -67,7 +90,7 @@ async function hold(order: Order): Promise<number> {
     process.on(signal, () => (host === undefined ? process.exit(128 + constants.signals[signal]) : void host.stop()));
   }
   try {
-    host = await ClusterHost.start({ ...order, onStatus });
+    host = await ClusterHost.start({ ...order, vessel, onStatus });
     onStatus({ type: 'ready', elapsedMs: performance.now(), summary: host.summary });
   } finally {
     process.off('disconnect', abandoned);
@@ -101,14 +124,12 @@ function orderFromParent(): Promise<Order> {
   return new Promise((resolve) => process.once('message', resolve as (message: unknown) => void));
 }
 
-/** Starts a host process in the background, hands it the plan and waits for its word. */
-async function detach(plan: StartPlan): Promise<number> {
-  const { topology } = plan;
-  socketPath(topology.name); // refuses what is too long, before anything is made
+/** Starts a host process in the background, hands it the plan when that is made, and waits for its word. */
+async function detach(plan: () => Promise<StartPlan>): Promise<number> {
   const logFile = startingLogPath();
   const log = openSync(logFile, 'wx', 0o600);
-  const main = fileURLToPath(new URL('./main.js', import.meta.url));
-  const child = spawn(process.execPath, [main, 'up', '--background', '--name', topology.name], {
+  const main = fileURLToPath(programUrl('cli/main.js'));
+  const child = spawn(process.execPath, [main, 'up', '--background'], {
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],
   });
@@ -119,7 +140,17 @@ async function detach(plan: StartPlan): Promise<number> {
       process.exit(128 + constants.signals[signal]); // the other half learns it from the channel between us
     });
   }
-  child.send({ ...plan, logFile } satisfies Order);
+  let made: StartPlan;
+  try {
+    made = await plan();
+    socketPath(made.topology.name); // refuses what is too long
+  } catch (error) {
+    child.disconnect();
+    rmSync(logFile, { force: true });
+    throw error;
+  }
+  const { topology } = made;
+  child.send({ ...made, logFile } satisfies Order);
   return await new Promise((resolve) => {
     child.on('message', (status: Status) => {
       process.stderr.write(formatStatus(status, topology));

@@ -99,10 +99,12 @@ export class Cluster implements ClusterApi {
   /** Resolves when all that the manifests ask for is in force on every node. */
   async start(manifests: readonly ManifestObject[]): Promise<void> {
     const { topology } = this;
+    // Their code is loaded while the network is made.
+    const supervisors = topology.nodes.map((node) => this.#launchNode(node));
     const underlay = createUnderlay(topology);
     this.#underlay = underlay;
     this.#options.progress(underlay.description);
-    for (const node of topology.nodes) this.#startNode(node);
+    for (const [i, node] of topology.nodes.entries()) this.#startNode(node, supervisors[i]!);
     this.#options.progress(counted(topology.nodes.length, 'node process', 'node processes'));
     this.#plane.apply(manifests);
     this.#plane.reconcile();
@@ -204,22 +206,30 @@ export class Cluster implements ClusterApi {
     return { objects, notes: [...notes.map(formatProblem), ...ignored] };
   }
 
-  #startNode(node: TopologyNode): void {
+  #launchNode(node: TopologyNode): NodeSupervisor {
     const { topology, rollout } = this;
-    const network = createPodNetwork({ mac: hostMac(node), addresses: hostAddresses(node), ...this.#sizes() });
     const feed = rollout.feed.nodes.get(node.name)!;
-    const host = hostTap(node, network);
     const supervisor = new NodeSupervisor({
-      settings: compileSettings(topology, node, this.#underlay!.wires.get(node.name)),
-      fullUpdate: () => ({ ...feed.full(rollout.feed.nextVersion()), host, links: this.links.specsOf(node) }),
+      name: node.name,
+      settings: () => compileSettings(topology, node, this.#underlay!.wires.get(node.name)),
+      fullUpdate: () => {
+        const host = hostTap(node, this.nodes.get(node.name)!.network);
+        return { ...feed.full(rollout.feed.nextVersion()), host, links: this.links.specsOf(node) };
+      },
       onReady: (ready) => {
-        running.ready = ready;
+        this.nodes.get(node.name)!.ready = ready;
         this.#plane.nodeReady(node.name, ready);
+        void this.#unless(true, rollout.settle());
       },
       log: this.#options.log,
     });
-    const running: RunningNode = { node, network, supervisor, place: undefined, ready: false };
-    this.nodes.set(node.name, running);
+    supervisor.launch();
+    return supervisor;
+  }
+
+  #startNode(node: TopologyNode, supervisor: NodeSupervisor): void {
+    const network = createPodNetwork({ mac: hostMac(node), addresses: hostAddresses(node), ...this.#sizes() });
+    this.nodes.set(node.name, { node, network, supervisor, place: undefined, ready: false });
     supervisor.start();
   }
 

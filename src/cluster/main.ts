@@ -1,17 +1,15 @@
 /** Entry of the cluster process: reads the plan from its directory, builds the cluster, serves the API. */
 import { readFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { join } from 'node:path';
 import { startApi } from '../api/server.ts';
 import { SystemCallError } from '../sys/libc.ts';
 import type { Status } from '../vessel/host.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { socketPath } from '../vessel/run-directory.ts';
-import { LIFELINE } from '../vessel/vessel.ts';
+import { type ClusterOrder, LIFELINE, ORDER } from '../vessel/vessel.ts';
 import { Cluster } from './cluster.ts';
-import { type ManifestText, readManifests } from './manifests.ts';
+import { readManifests } from './manifests.ts';
 import { summarize } from './summary.ts';
-import type { Topology } from './topology.ts';
 
 /** Pipe to the host process. */
 const STATUS_FD = 4;
@@ -50,13 +48,10 @@ function remedyFor(error: { readonly code: string; readonly call?: string }): st
   return '; `podwire doctor` tells what this machine allows';
 }
 
-function readJson<T>(path: string): T {
-  return JSON.parse(readFileSync(path, 'utf8')) as T;
-}
-
 async function main(): Promise<void> {
-  const directory = process.argv[2]!;
-  const topology = readJson<Topology>(join(directory, 'topology.json'));
+  const order = readFileSync(ORDER, 'utf8');
+  if (order === '') return; // nothing came of it
+  const { directory, topology, manifests } = JSON.parse(order) as ClusterOrder;
   progress('vessel');
   const log = (message: string) => process.stderr.write(`${message}\n`);
   const cluster = new Cluster({ topology, directory, log, progress });
@@ -66,7 +61,7 @@ async function main(): Promise<void> {
   new Socket({ fd: LIFELINE, readable: true, writable: false }).on('close', () => process.exit(0)).resume();
   await startApi(cluster, socketPath(topology.name));
   // Read once more than in the host process: what stands where is not to be had otherwise.
-  const { objects } = readManifests(readJson<ManifestText[]>(join(directory, 'manifests.json')));
+  const { objects } = readManifests(manifests);
   await cluster.start(objects);
   say({ type: 'ready', elapsedMs: performance.now(), summary: summarize(cluster.store) });
 }

@@ -4,19 +4,8 @@
  * The library parses; what a text may cost is decided here, before and while it parses: length, documents, tokens,
  * nesting, and how large aliases make it. JSON is YAML, so it is read too.
  */
-import {
-  Composer,
-  type CST,
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  Lexer,
-  LineCounter,
-  type Node,
-  Parser,
-} from 'yaml';
+import { createRequire } from 'node:module';
+import type { Alias, CST, Document, LineCounter, Node, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import { resolvePlain } from './plain-scalar.ts';
 import { readPlainYaml } from './plain-yaml.ts';
 import { type Place, type ProblemLog, printable } from './source.ts';
@@ -45,6 +34,20 @@ const LIBRARY_OPTIONS = {
   logLevel: 'silent',
 } as const;
 
+type Library = typeof import('yaml');
+let library: Library | undefined;
+
+/** The library, loaded when a text needs it: 36 ms of a start that most texts do without. */
+function yaml(): Library {
+  library ??= createRequire(import.meta.url)('yaml') as Library;
+  return library;
+}
+
+const isAlias = (node: Node): node is Alias => yaml().isAlias(node);
+const isMap = (node: Node): node is YAMLMap => yaml().isMap(node);
+const isScalar = (node: Node): node is Scalar => yaml().isScalar(node);
+const isSeq = (node: Node): node is YAMLSeq => yaml().isSeq(node);
+
 /** The documents of a text; empty ones are left out, faulty ones too after they were told to the log. */
 export function readYaml(file: string, text: string, log: ProblemLog): SourceNode[] {
   const refusal = refusalBeforeParsing(text);
@@ -57,7 +60,7 @@ export function readYaml(file: string, text: string, log: ProblemLog): SourceNod
 
 /** As readYaml, by the library. Pre: the text has been judged before parsing. */
 export function readAnyYaml(file: string, text: string, log: ProblemLog): SourceNode[] {
-  const lines = new LineCounter();
+  const lines = new (yaml().LineCounter)();
   const builder = new TreeBuilder(file, lines, log);
   const trees: SourceNode[] = [];
   try {
@@ -118,7 +121,7 @@ function positionOf(file: string, lines: LineCounter, offset: number): Place {
 
 /** Parses document by document, so that one document's library objects are garbage when the next is read. */
 function* documents(text: string, lines: LineCounter): Generator<Document.Parsed> {
-  const composer = new Composer(LIBRARY_OPTIONS);
+  const composer = new (yaml().Composer)(LIBRARY_OPTIONS);
   let count = 0;
   for (const token of cstTokens(text, lines)) {
     for (const document of composer.next(token)) {
@@ -132,10 +135,10 @@ function* documents(text: string, lines: LineCounter): Generator<Document.Parsed
 
 /** The library's parser keeps its open collections on a stack; whatever follows would recurse as deep. */
 function* cstTokens(text: string, lines: LineCounter): Generator<CST.Token> {
-  const parser = new Parser(lines.addNewLine);
+  const parser = new (yaml().Parser)(lines.addNewLine);
   lines.addNewLine(0);
   let count = 0;
-  for (const lexeme of new Lexer().lex(text)) {
+  for (const lexeme of new (yaml().Lexer)().lex(text)) {
     if (++count > TOKENS_MAX) {
       const message = `found more than ${TOKENS_MAX} YAML tokens, expected at most so many; split the file`;
       throw new TooMuch(message, parser.offset, '');

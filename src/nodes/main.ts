@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { Counters } from '../dataplane/counters.ts';
+import { programUrl } from '../installation.ts';
 import { ServiceCompiler } from '../service/service-compiler.ts';
 import { createEventfd, signalEventfd } from '../sys/eventfd.ts';
 import { CaptureStream } from './capture-stream.ts';
@@ -50,7 +51,7 @@ class DataplaneThread {
       stop: this.#stop,
       counters: new Counters().shared,
     };
-    this.#worker = new Worker(new URL('./dataplane-thread.js', import.meta.url), { workerData });
+    this.#worker = new Worker(programUrl('nodes/dataplane-thread.cjs'), { workerData });
     this.#worker.on('message', (message: FromNode | FromDataplane) => this.#receive(message));
     this.#worker.on('error', (error) => {
       process.stderr.write(`${settings.name}: the dataplane failed: ${error.stack ?? error.message}\n`);

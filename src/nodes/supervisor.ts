@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { programUrl } from '../installation.ts';
 import type { FromNode, NodeSettings, NodeUpdate, Question, ToNode, WorkloadOrder } from './protocol.ts';
 
 /** First restart comes at once; a node that keeps dying waits longer each time, up to this. */
@@ -14,7 +15,8 @@ const STABLE_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 2_000;
 
 export interface NodeHost {
-  readonly settings: NodeSettings;
+  readonly name: string;
+  readonly settings: () => NodeSettings;
   /** Everything the node must know, as one update; asked for whenever the process starts. */
   readonly fullUpdate: () => NodeUpdate;
   /** Readiness changed: true once everything it must know is applied. */
@@ -43,18 +45,23 @@ export class NodeSupervisor {
     this.#host = host;
   }
 
-  /** Starts the process, or starts it again. */
-  start(): void {
+  /** Starts the process, which loads its code and waits. */
+  launch(): void {
     this.#startedMs = performance.now();
-    const child = fork(new URL('./main.js', import.meta.url), [this.#host.settings.name], {
+    const child = fork(programUrl('nodes/main.cjs'), [this.#host.name], {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#child = child;
     child.on('message', (message: FromNode) => this.#receive(message));
     child.on('exit', (code, signal) => this.#ended(code, signal));
-    child.on('error', (error) => this.#host.log(`node ${this.#host.settings.name}: ${error.message}`));
-    this.#send({ type: 'start', settings: this.#host.settings, update: this.#host.fullUpdate() });
+    child.on('error', (error) => this.#host.log(`node ${this.#host.name}: ${error.message}`));
+  }
+
+  /** Tells the process what it is, and everything that it must know. Launches it when that has not been done. */
+  start(): void {
+    if (this.#child === undefined) this.launch();
+    this.#send({ type: 'start', settings: this.#host.settings(), update: this.#host.fullUpdate() });
   }
 
   get pid(): number | undefined {
@@ -88,7 +95,7 @@ export class NodeSupervisor {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#questions.delete(id);
-        reject(new Error(`node ${this.#host.settings.name} does not answer`));
+        reject(new Error(`node ${this.#host.name} does not answer`));
       }, ANSWER_TIMEOUT_MS);
       const done = () => clearTimeout(timer);
       this.#questions.set(id, {
@@ -129,8 +136,8 @@ export class NodeSupervisor {
         this.#host.onReady(true);
         return;
       case 'failed':
-        this.#host.log(`node ${this.#host.settings.name}: update ${message.version}: ${message.message}`);
-        this.#settle(message.version, new Error(`node ${this.#host.settings.name}: ${message.message}`));
+        this.#host.log(`node ${this.#host.name}: update ${message.version}: ${message.message}`);
+        this.#settle(message.version, new Error(`node ${this.#host.name}: ${message.message}`));
         this.#host.onReady(true); // what could be applied is in force
         return;
       case 'answer':
@@ -151,7 +158,7 @@ export class NodeSupervisor {
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): void {
-    const { name } = this.#host.settings;
+    const { name } = this.#host;
     this.#child = undefined;
     for (const { reject } of this.#questions.values()) reject(new Error(`node ${name} has just died`));
     this.#questions.clear();

@@ -1,18 +1,12 @@
-import { isIPv4, isIPv6, SocketAddress } from 'node:net';
+import { SocketAddress } from 'node:net';
+import { parseAddress as parseWords } from '../wire/address.ts';
 
 /** Address families of socket(2) and rtnetlink. */
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 
-/** The bytes of one side of `::`. `text` is known to be part of a valid IPv6 address. */
-function groupBytes(text: string): number[] {
-  if (text === '') return [];
-  return text.split(':').flatMap((group) => {
-    if (group.includes('.')) return group.split('.').map(Number);
-    const value = Number.parseInt(group, 16);
-    return [value >> 8, value & 0xff];
-  });
-}
+/** Of the four words of an IPv4 address, the bytes that a socket wants. */
+const IPV4_AT = 12;
 
 /**
  * An IP address in network byte order: 4 bytes for IPv4, 16 for IPv6.
@@ -20,14 +14,12 @@ function groupBytes(text: string): number[] {
  * @throws RangeError for anything else, also for an IPv6 address with a zone (`fe80::1%eth0`).
  */
 export function parseAddress(text: string): Uint8Array {
-  if (isIPv4(text)) return Uint8Array.from(text.split('.'), Number);
-  if (!isIPv6(text) || text.includes('%')) throw new RangeError(`not an IP address: ${JSON.stringify(text)}`);
-  const bytes = new Uint8Array(16);
-  const [head = '', tail = ''] = text.split('::');
-  const tailBytes = groupBytes(tail);
-  bytes.set(groupBytes(head), 0);
-  bytes.set(tailBytes, 16 - tailBytes.length);
-  return bytes;
+  const words = parseWords(text);
+  if (words === undefined) throw new RangeError(`not an IP address: ${JSON.stringify(text)}`);
+  const bytes = new Uint8Array(words.buffer).slice();
+  const view = new DataView(bytes.buffer);
+  for (const [i, word] of words.entries()) view.setInt32(4 * i, word);
+  return text.includes(':') ? bytes : bytes.subarray(IPV4_AT);
 }
 
 /** The canonical text of 4 or 16 address bytes (IPv6: RFC 5952). */

@@ -1,7 +1,6 @@
 /** The host process: it stands outside the vessel, owns the run directory, and the cluster lives as long as it does. */
 
-import { renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { renameSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { ManifestText } from '../cluster/manifests.ts';
 import type { Summary } from '../cluster/summary.ts';
@@ -11,7 +10,7 @@ import { explainVesselFailure } from './machine.ts';
 import { identify, isAlive } from './process-identity.ts';
 import { Refusal } from './refusal.ts';
 import { claimDirectory, logPath, removeDirectory, writeState } from './run-directory.ts';
-import { startVessel, type Vessel } from './vessel.ts';
+import type { Vessel } from './vessel.ts';
 
 /** What the cluster process says on its status pipe, a line of JSON each. */
 export type Status =
@@ -20,6 +19,8 @@ export type Status =
   | { readonly type: 'failed'; readonly message: string; readonly refusal: boolean };
 
 export interface HostOptions {
+  /** Started already, and waiting. */
+  readonly vessel: Vessel;
   readonly topology: Topology;
   readonly manifests: readonly ManifestText[];
   /** Output of this process, when it has no terminal: kept in the run directory from the moment all is ready. */
@@ -35,29 +36,21 @@ export class ClusterHost {
   readonly name: string;
   #summary: Summary | undefined;
   readonly #vessel: Vessel;
-  readonly #ended: Promise<string>;
   #stopping = false;
 
-  private constructor(name: string, vessel: Vessel, ended: Promise<string>) {
+  private constructor(name: string, vessel: Vessel) {
     this.name = name;
     this.#vessel = vessel;
-    this.#ended = ended;
   }
 
   /** Resolves when every pod is ready. Throws `Refusal` with what to do; nothing is left behind then. */
   static async start(options: HostOptions): Promise<ClusterHost> {
-    const { name } = options.topology;
+    const { vessel, topology, manifests } = options;
+    const { name } = topology;
     const directory = claimDirectory(name);
     try {
-      for (const part of ['topology', 'manifests'] as const) {
-        writeFileSync(join(directory, `${part}.json`), JSON.stringify(options[part]), { mode: 0o600 });
-      }
-      const vessel = startVessel(directory);
-      const ended = new Promise<string>((resolve) => {
-        vessel.process.on('error', (error) => resolve(error.message));
-        vessel.process.on('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
-      });
-      const host = new ClusterHost(name, vessel, ended);
+      const host = new ClusterHost(name, vessel);
+      vessel.begin({ directory, topology, manifests });
       host.#summary = await host.#untilReady(options.onStatus);
       if (options.logFile !== undefined) renameSync(options.logFile, logPath(name));
       return host;
@@ -74,7 +67,7 @@ export class ClusterHost {
 
   /** Resolves with words when the cluster has ended, wanted or not. The run directory is the caller's to remove. */
   async ended(): Promise<{ readonly wanted: boolean; readonly how: string }> {
-    const how = await this.#ended;
+    const how = await this.#vessel.ended;
     return { wanted: this.#stopping, how };
   }
 
@@ -91,7 +84,7 @@ export class ClusterHost {
     const timeout = new Promise((resolve) => {
       timer = setTimeout(resolve, END_TIMEOUT_MS);
     });
-    await Promise.race([this.#ended, timeout]);
+    await Promise.race([this.#vessel.ended, timeout]);
     clearTimeout(timer);
     removeDirectory(this.name);
   }
@@ -114,7 +107,7 @@ export class ClusterHost {
     lines.once('line', () => {
       inside = true;
     });
-    const early = this.#ended.then((how): never => {
+    const early = this.#vessel.ended.then((how): never => {
       throw inside ? new Error(`the cluster process ended while starting (${how})`) : explainVesselFailure(how);
     });
     early.catch(() => {}); // once all is ready, `ended` tells

@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { programUrl } from '../installation.ts';
 import type { Offloads } from './offload-probe.ts';
 import { Refusal } from './refusal.ts';
 import { unshareArguments } from './vessel.ts';
@@ -89,7 +90,7 @@ function vessel(): MachineCheck {
 /** Asks the kernel inside a vessel. What it lacks costs speed, not truth. */
 function offloads(): MachineCheck {
   const base = { name: 'offloads', required: false };
-  const probe = fileURLToPath(new URL('./offload-probe.js', import.meta.url));
+  const probe = fileURLToPath(programUrl('vessel/offload-probe.js'));
   const words = [...unshareArguments(process.getuid?.() !== 0), process.execPath, probe];
   const result = spawnSync('unshare', words, { encoding: 'utf8' });
   if (result.status !== 0) {

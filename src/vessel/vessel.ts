@@ -9,8 +9,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import type { ManifestText } from '../cluster/manifests.ts';
+import type { Topology } from '../cluster/topology.ts';
+import { programUrl } from '../installation.ts';
 import { identify, type ProcessIdentity, parentOf } from './process-identity.ts';
 
 /** Descriptor of the lifeline pipe and of the status pipe inside the vessel. */
@@ -18,6 +21,8 @@ export const LIFELINE = 3;
 const STATUS = 4;
 /** Where the processes inside write what people shall read; 2 is for `unshare` alone, whose words become a refusal. */
 const WORDS = 5;
+/** Where the cluster process reads what it is to be, to the end. */
+export const ORDER = 6;
 
 /**
  * Pid 1. It is a shell because it must be small and reap orphans: while it waits, it collects every process that ends
@@ -35,13 +40,27 @@ trap '' INT HUP
 wait $!
 `;
 
+/** What the cluster process is to be. */
+export interface ClusterOrder {
+  /** The run directory of the cluster; exists. */
+  readonly directory: string;
+  readonly topology: Topology;
+  readonly manifests: readonly ManifestText[];
+}
+
 export interface Vessel {
   readonly process: ChildProcess;
+  /** Resolves when it has ended, with how, in words. */
+  readonly ended: Promise<string>;
   /** Lines of JSON from the cluster process. */
   readonly status: Readable;
   readonly userNamespace: boolean;
   /** Pid 1 as this side sees it; undefined when it is gone already. */
   pidOne(): ProcessIdentity | undefined;
+  /** Once: what the processes inside are waiting for. */
+  begin(order: ClusterOrder): void;
+  /** Nothing will come of it. */
+  abandon(): void;
 }
 
 /** Arguments of `unshare` for this user. */
@@ -50,25 +69,37 @@ export function unshareArguments(userNamespace: boolean): string[] {
   return [...user, '--net', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc'];
 }
 
-/** Starts the cluster process for the cluster in `directory`. What is inside has our stderr; `unshare` has not. */
-export function startVessel(directory: string): Vessel {
+/**
+ * Starts the vessel and the cluster process in it, which loads its code and waits for `begin`: that takes as long as
+ * reading the manifests, and goes on beside it. What is inside has our stderr; `unshare` has not.
+ */
+export function startVessel(): Vessel {
   const userNamespace = process.getuid?.() !== 0;
-  const cluster = fileURLToPath(new URL('../cluster/main.js', import.meta.url));
+  const cluster = fileURLToPath(programUrl('cluster/main.cjs'));
   const child = spawn(
     'unshare',
-    [...unshareArguments(userNamespace), 'sh', '-c', REAPER, 'podwire-reaper', process.execPath, cluster, directory],
+    [...unshareArguments(userNamespace), 'sh', '-c', REAPER, 'podwire-reaper', process.execPath, cluster],
     {
       // A group of its own: Ctrl-C is for the host process alone.
       detached: true,
-      stdio: ['ignore', 'inherit', 'pipe', 'pipe', 'pipe', 2],
+      stdio: ['ignore', 'inherit', 'pipe', 'pipe', 'pipe', 2, 'pipe'],
     },
   );
   child.stderr?.resume();
+  const ended = new Promise<string>((resolve) => {
+    child.on('error', (error) => resolve(error.message));
+    child.on('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
+  const order = (child.stdio as readonly unknown[])[ORDER] as Writable | undefined;
+  order?.on('error', () => {}); // `ended` tells
   return {
     process: child,
+    ended,
     status: child.stdio[STATUS] as Readable,
     userNamespace,
     pidOne: () => (child.pid === undefined ? undefined : childOf(child.pid)),
+    begin: (what) => void order?.end(JSON.stringify(what)),
+    abandon: () => void child.kill('SIGKILL'),
   };
 }
 

@@ -146,7 +146,8 @@ export class RealWorld implements FlowWorld {
       workloads: [], // the test plays the kernels
     };
     const supervisor = new Supervisor({
-      settings: compileSettings(topology, node, undefined),
+      name: node.name,
+      settings: () => compileSettings(topology, node, undefined),
       fullUpdate: () => update,
       onReady: () => {},
       log: (message) => process.stderr.write(`${message}\n`),

@@ -373,8 +373,8 @@ export function kill(pid: number, signal: NodeJS.Signals): boolean {
 function kindOf({ parent, words }: Omit<ClusterProcess, 'kind'>, all: readonly Omit<ClusterProcess, 'kind'>[]) {
   const script = words[1] ?? '';
   if (script.endsWith('/dist/cli/main.js') && words[2] === 'up') return 'host';
-  if (script.endsWith('/dist/cluster/main.js')) return 'cluster';
-  if (script.endsWith('/dist/nodes/main.js')) return 'node';
+  if (script.endsWith('/dist/cluster/main.cjs')) return 'cluster';
+  if (script.endsWith('/dist/nodes/main.cjs')) return 'node';
   if (words[0] === 'unshare') return 'unshare';
   const above = all.find(({ pid }) => pid === parent);
   // Its watcher looks the same, but has the reaper above it.

@@ -34,7 +34,8 @@ writeFileSync('/proc/sys/user/max_net_namespaces', String(NETWORKS_MAX));
 
 let version = 0;
 const supervisor = new Supervisor({
-  settings: compileSettings(topology, node!, undefined),
+  name: node!.name,
+  settings: () => compileSettings(topology, node!, undefined),
   fullUpdate: () => ({ version: ++version }),
   onReady: () => {},
   log: (message) => process.stderr.write(`${message}\n`),
