@@ -59,9 +59,14 @@ async function beBackground(): Promise<number> {
   // Whoever asked for it was interrupted, or the manifests were refused.
   const abandoned = () => process.exit(1);
   process.once('disconnect', abandoned);
+  if (!process.connected) abandoned(); // while we were loading
   const order = await orderFromParent();
   process.off('disconnect', abandoned);
-  return await hold(vessel, order);
+  try {
+    return await hold(vessel, order);
+  } finally {
+    vessel.abandon();
+  }
 }
 
 /** Longer lists are for `podwire get`. */
@@ -126,6 +131,7 @@ function orderFromParent(): Promise<Order> {
 
 /** Starts a host process in the background, hands it the plan when that is made, and waits for its word. */
 async function detach(plan: () => Promise<StartPlan>): Promise<number> {
+  socketPath('x'); // refuses a home that is too long for any name, before anything is made in it
   const logFile = startingLogPath();
   const log = openSync(logFile, 'wx', 0o600);
   const main = fileURLToPath(programUrl('cli/main.js'));

@@ -109,7 +109,7 @@ export class Cluster implements ClusterApi {
     this.#plane.apply(manifests);
     this.#plane.reconcile();
     this.#plane.applyAddons();
-    await this.rollout.settle();
+    await this.rollout.begin();
     this.#options.progress(counted(this.pods.size, 'pod', 'pods'));
     const services = this.store.count(kinds.Service);
     this.#options.progress(`${counted(services, 'Service', 'Services')} and routes on every node`);

@@ -45,6 +45,9 @@ export class Rollout {
   readonly #macs = new Set<string>();
   readonly #ends = new Set<Promise<void>>();
   readonly #failures: Error[] = [];
+  /** Keys of pods whose networks could not be made: tried again when anything changes. */
+  #failed = new Set<string>();
+  #isStrict = false;
   #asked = 0;
   #done = 0;
   #round: Promise<void> | undefined;
@@ -53,6 +56,13 @@ export class Rollout {
     this.#plane = plane;
     this.#backend = backend;
     this.feed = new ClusterFeed(topology);
+  }
+
+  /** As `settle`, for a cluster that begins: what cannot be made ends it, before nodes are told of the rest. */
+  async begin(): Promise<void> {
+    this.#isStrict = true;
+    await this.settle();
+    this.#isStrict = false;
   }
 
   /**
@@ -82,6 +92,8 @@ export class Rollout {
   }
 
   async #rollOut(): Promise<void> {
+    let again = this.#failed;
+    this.#failed = new Set();
     for (;;) {
       const asked = this.#asked;
       this.#plane.reconcile();
@@ -91,7 +103,8 @@ export class Rollout {
         this.#done = asked;
         return;
       }
-      const started = await this.#createPods(pods);
+      const started = await this.#createPods(new Set([...again, ...pods]));
+      again = new Set();
       this.feed.setServices(changes, this.#plane);
       await this.#tell();
       for (const key of started) this.#plane.podRuns(key);
@@ -124,7 +137,9 @@ export class Rollout {
     try {
       namespacePath = this.#backend.createPod(pod);
     } catch (error) {
+      if (this.#isStrict) throw error;
       this.#macs.delete(pod.mac);
+      this.#failed.add(key);
       this.#fail(key, error as Error);
       return false;
     }
