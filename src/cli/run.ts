@@ -7,6 +7,8 @@ import { readArguments, UsageError } from './arguments.ts';
 import { run as execute } from './exec.ts';
 import { startOptions } from './start-options.ts';
 
+const STDERR = 2;
+
 export const usage = `Usage: podwire run [PATH... | -f PATH]... [flags] -- COMMAND [ARGUMENT...]
 
 Start a cluster from YAML, run a program of this machine on its first node, where the cluster's names resolve, and end
@@ -32,7 +34,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   // While there is no command yet; then `exec` passes signals on, and the command's end is the cluster's.
   const abandon = (signal: NodeJS.Signals) => void (host ?? process.exit(128 + constants.signals[signal]));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, abandon);
-  const vessel = startVessel(); // while the manifests are read
+  const vessel = startVessel(STDERR); // while the manifests are read
   try {
     const { planStart } = await import('./start-plan.ts');
     const plan = planStart({ ...values, name: values.name ?? `run-${process.pid}` }, positionals, usage);

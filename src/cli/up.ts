@@ -7,8 +7,9 @@ import type { Summary } from '../cluster/summary.ts';
 import type { Topology } from '../cluster/topology.ts';
 import { programUrl } from '../installation.ts';
 import { ClusterHost, type Status } from '../vessel/host.ts';
+import type { ProcessIdentity } from '../vessel/process-identity.ts';
 import { removeDirectory, socketPath, startingLogPath } from '../vessel/run-directory.ts';
-import { startVessel, type Vessel } from '../vessel/vessel.ts';
+import { adoptVessel, startVessel, type Vessel } from '../vessel/vessel.ts';
 import { readArguments } from './arguments.ts';
 import { startOptions } from './start-options.ts';
 import type { StartPlan } from './start-plan.ts';
@@ -44,9 +45,13 @@ export async function run(argv: readonly string[]): Promise<number> {
   return values.detach ? await detach(plan) : await inForeground(plan);
 }
 
+const STDERR = 2;
+/** Of the background half: behind the standard ones and the channel to its parent. */
+const FIRST_PIPE = 4;
+
 /** The vessel starts beside the reading of the manifests. */
 async function inForeground(plan: () => Promise<StartPlan>): Promise<number> {
-  const vessel = startVessel();
+  const vessel = startVessel(STDERR);
   try {
     return await hold(vessel, { ...(await plan()), logFile: undefined });
   } finally {
@@ -55,13 +60,13 @@ async function inForeground(plan: () => Promise<StartPlan>): Promise<number> {
 }
 
 async function beBackground(): Promise<number> {
-  const vessel = startVessel();
   // Whoever asked for it was interrupted, or the manifests were refused.
   const abandoned = () => process.exit(1);
   process.once('disconnect', abandoned);
   if (!process.connected) abandoned(); // while we were loading
   const order = await orderFromParent();
   process.off('disconnect', abandoned);
+  const vessel = adoptVessel(order.vessel, FIRST_PIPE);
   try {
     return await hold(vessel, order);
   } finally {
@@ -73,6 +78,11 @@ async function beBackground(): Promise<number> {
 const ROWS_MAX = 40;
 
 /** What the foreground process tells its background half. */
+interface BackgroundOrder extends Order {
+  readonly vessel: ProcessIdentity | undefined;
+}
+
+/** What is to be held, and how. */
 interface Order extends StartPlan {
   /** Where the background half's output goes; undefined in the foreground. */
   readonly logFile: string | undefined;
@@ -125,20 +135,25 @@ function formatSummary({ pods, services, rows, unready }: Summary, topology: Top
   return `${table}${more}${reasons.join('')}cluster "${topology.name}" ${state} (${counts}; ${seconds} s)\n`;
 }
 
-function orderFromParent(): Promise<Order> {
+function orderFromParent(): Promise<BackgroundOrder> {
   return new Promise((resolve) => process.once('message', resolve as (message: unknown) => void));
 }
 
-/** Starts a host process in the background, hands it the plan when that is made, and waits for its word. */
+/**
+ * Starts the vessel, and a host process in the background that is to hold it; hands over the plan when that is made, and
+ * waits for word. All three load their code at the same time.
+ */
 async function detach(plan: () => Promise<StartPlan>): Promise<number> {
   socketPath('x'); // refuses a home that is too long for any name, before anything is made in it
   const logFile = startingLogPath();
   const log = openSync(logFile, 'wx', 0o600);
   const main = fileURLToPath(programUrl('cli/main.js'));
+  const vessel = startVessel(log);
   const child = spawn(process.execPath, [main, 'up', '--background'], {
     detached: true,
-    stdio: ['ignore', log, log, 'ipc'],
+    stdio: ['ignore', log, log, 'ipc', ...vessel.pipes],
   });
+  vessel.letGo();
   closeSync(log);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
@@ -156,7 +171,7 @@ async function detach(plan: () => Promise<StartPlan>): Promise<number> {
     throw error;
   }
   const { topology } = made;
-  child.send({ ...made, logFile } satisfies Order);
+  child.send({ ...made, logFile, vessel: vessel.identity } satisfies BackgroundOrder);
   return await new Promise((resolve) => {
     child.on('message', (status: Status) => {
       process.stderr.write(formatStatus(status, topology));

@@ -7,14 +7,15 @@
  * Everything inside ends with pid 1: the kernel sees to that. Pid 1 ends when the cluster process does, when it is
  * told to, and when the host process is gone, which it learns from a pipe that only the host process holds open.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { ManifestText } from '../cluster/manifests.ts';
 import type { Topology } from '../cluster/topology.ts';
 import { programUrl } from '../installation.ts';
-import { identify, type ProcessIdentity, parentOf } from './process-identity.ts';
+import { identify, isAlive, type ProcessIdentity, parentOf } from './process-identity.ts';
 
 /** Descriptor of the lifeline pipe and of the status pipe inside the vessel. */
 export const LIFELINE = 3;
@@ -49,7 +50,6 @@ export interface ClusterOrder {
 }
 
 export interface Vessel {
-  readonly process: ChildProcess;
   /** Resolves when it has ended, with how, in words. */
   readonly ended: Promise<string>;
   /** Lines of JSON from the cluster process. */
@@ -59,8 +59,18 @@ export interface Vessel {
   pidOne(): ProcessIdentity | undefined;
   /** Once: what the processes inside are waiting for. */
   begin(order: ClusterOrder): void;
-  /** Nothing will come of it. */
+  /** Ends it, as far as this process can. */
   abandon(): void;
+}
+
+/** A vessel that another process of ours is to hold. */
+export interface StartedVessel extends Vessel {
+  /** This end of its pipes, in the order that `adoptVessel` expects: to be the other process's descriptors from some on. */
+  readonly pipes: readonly (Readable | Writable)[];
+  /** `unshare`; undefined when it could not be started. */
+  readonly identity: ProcessIdentity | undefined;
+  /** Closes this process's pipes: whoever has the others holds it now. */
+  letGo(): void;
 }
 
 /** Arguments of `unshare` for this user. */
@@ -71,9 +81,11 @@ export function unshareArguments(userNamespace: boolean): string[] {
 
 /**
  * Starts the vessel and the cluster process in it, which loads its code and waits for `begin`: that takes as long as
- * reading the manifests, and goes on beside it. What is inside has our stderr; `unshare` has not.
+ * reading the manifests, and goes on beside it.
+ *
+ * @param output descriptor that those inside write to for people; `unshare` itself does not.
  */
-export function startVessel(): Vessel {
+export function startVessel(output: number): StartedVessel {
   const userNamespace = process.getuid?.() !== 0;
   const cluster = fileURLToPath(programUrl('cluster/main.cjs'));
   const child = spawn(
@@ -82,7 +94,7 @@ export function startVessel(): Vessel {
     {
       // A group of its own: Ctrl-C is for the host process alone.
       detached: true,
-      stdio: ['ignore', 'inherit', 'pipe', 'pipe', 'pipe', 2, 'pipe'],
+      stdio: ['ignore', output, 'pipe', 'pipe', 'pipe', output, 'pipe'],
     },
   );
   child.stderr?.resume();
@@ -90,16 +102,52 @@ export function startVessel(): Vessel {
     child.on('error', (error) => resolve(error.message));
     child.on('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
   });
-  const order = (child.stdio as readonly unknown[])[ORDER] as Writable | undefined;
+  const stdio = child.stdio as readonly unknown[];
+  const pipes = [LIFELINE, STATUS, ORDER].map((fd) => stdio[fd] as Readable & Writable);
+  return {
+    ...vesselOf(child.pid, pipes),
+    ended,
+    pipes,
+    identity: child.pid === undefined ? undefined : identify(child.pid),
+    letGo: () => {
+      for (const pipe of [...pipes, child.stderr]) pipe?.destroy();
+      child.unref();
+    },
+  };
+}
+
+/**
+ * Holds a vessel that the process which started this one has started.
+ *
+ * @param firstFd of its `pipes` here.
+ */
+export function adoptVessel(identity: ProcessIdentity | undefined, firstFd: number): Vessel {
+  const pipes = [LIFELINE, STATUS, ORDER].map((_, i) => new Socket({ fd: firstFd + i }));
+  const vessel = vesselOf(identity?.pid, pipes, () => identity !== undefined && isAlive(identity));
+  // All that is inside holds the status pipe.
+  const ended = new Promise<string>((resolve) => vessel.status.on('close', () => resolve('its processes are gone')));
+  return { ...vessel, ended };
+}
+
+function vesselOf(
+  pid: number | undefined,
+  [, status, order]: readonly (Readable & Writable)[],
+  isOurs: () => boolean = () => true,
+): Omit<Vessel, 'ended'> {
   order?.on('error', () => {}); // `ended` tells
   return {
-    process: child,
-    ended,
-    status: child.stdio[STATUS] as Readable,
-    userNamespace,
-    pidOne: () => (child.pid === undefined ? undefined : childOf(child.pid)),
+    status: status!,
+    userNamespace: process.getuid?.() !== 0,
+    pidOne: () => (pid === undefined ? undefined : childOf(pid)),
     begin: (what) => void order?.end(JSON.stringify(what)),
-    abandon: () => void child.kill('SIGKILL'),
+    abandon: () => {
+      if (pid === undefined || !isOurs()) return;
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // it has ended
+      }
+    },
   };
 }
 
