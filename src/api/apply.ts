@@ -29,8 +29,7 @@ export async function apply(cluster: ClusterApi, request: ApiRequest): Promise<A
 
 export async function applyDelete(cluster: ClusterApi, request: ApiRequest): Promise<ApplyAnswer> {
   const { files, namespace, wait } = readBody(await request.json(APPLY_BODY_MAX));
-  const { results } = await cluster.delete(files, namespace, wait);
-  return { results, notes: [] };
+  return { ...(await cluster.delete(files, namespace, wait)), notes: [] };
 }
 
 /** @throws ApiError for what is not as it should be */

@@ -43,7 +43,11 @@ export interface ClusterApi {
    * @param wait false: resolves once they are marked as being deleted
    * @throws ManifestError
    */
-  delete(files: readonly ManifestText[], namespace?: string, wait?: boolean): Promise<Pick<ApplyAnswer, 'results'>>;
+  delete(
+    files: readonly ManifestText[],
+    namespace?: string,
+    wait?: boolean,
+  ): Promise<Pick<ApplyAnswer, 'results' | 'problems'>>;
   /**
    * Resolves when the object is gone.
    *
@@ -59,4 +63,6 @@ export interface ApplyAnswer {
   readonly results: readonly ApplyResult[];
   /** What the user should hear though nothing is wrong. */
   readonly notes: readonly string[];
+  /** What could not be done though the objects are stored. */
+  readonly problems: readonly string[];
 }

@@ -17,7 +17,8 @@ Make the cluster be as YAML says: files, folders, or - for standard input. Retur
       --wait=false            return as soon as the cluster has taken the objects
       --name NAME             of the cluster (default: podwire, or the only one)
 
-Exit status: 0 applied, 2 refused, with every problem; then nothing was changed.
+Exit status: 0 applied and in force, 1 applied, but not all of it could be done (the reasons are events too), 2 refused,
+with every problem; then nothing was changed.
 `;
 
 const options = {
@@ -37,10 +38,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   const body = manifestBody(paths, values.namespace, readSwitch(values.wait, '--wait', usage));
   const client = new ApiClient(clusterName(values.name));
   return await answered(async () => {
-    const { results, notes } = await client.post<ApplyAnswer>(APPLY_PATH, body, WORK_TIMEOUT_MS);
+    const { results, notes, problems } = await client.post<ApplyAnswer>(APPLY_PATH, body, WORK_TIMEOUT_MS);
     await say(results.map((result) => `${qualified(result)}/${result.name} ${result.result}\n`).join(''));
-    for (const note of notes) process.stderr.write(`${note}\n`);
-    return 0;
+    for (const line of [...notes, ...problems]) process.stderr.write(`${line}\n`);
+    return problems.length === 0 ? 0 : 1;
   });
 }
 

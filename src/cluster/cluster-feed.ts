@@ -35,7 +35,6 @@ export class ClusterFeed {
   removePod(pod: PlacedPod): void {
     const feed = this.nodes.get(pod.node)!;
     feed.removePod(pod);
-    feed.forgetWorkload(pod.key);
     if (this.#common.strays.has(pod)) this.#changeStrays((strays) => strays.delete(pod));
   }
 
@@ -61,9 +60,15 @@ export class ClusterFeed {
     this.#common.zoneSerial++;
   }
 
-  /** What nodes have not been told yet. They count as told. */
-  differences(): (readonly [node: string, update: NodeUpdate])[] {
+  /** It ends, and no node process is to start it again. */
+  forgetWorkload(pod: PlacedPod): void {
+    this.nodes.get(pod.node)!.forgetWorkload(pod.key);
+  }
+
+  /** What nodes have not been told yet. They count as told. @param silent nodes that are not to be told now. */
+  differences(silent: ReadonlySet<string>): (readonly [node: string, update: NodeUpdate])[] {
     return [...this.nodes].flatMap(([name, feed]) => {
+      if (silent.has(name)) return [];
       const update = feed.difference(this.#version + 1);
       if (update === undefined) return [];
       this.#version++;

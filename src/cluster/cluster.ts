@@ -3,6 +3,7 @@
  * should be. Holds the descriptors that keep every namespace alive.
  */
 import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ApplyResult, ClusterApi } from '../api/cluster-api.ts';
 import { type ClusterResolver, resolvConf } from '../dns/resolv-conf.ts';
@@ -10,6 +11,7 @@ import type { Question, TapSpec } from '../nodes/protocol.ts';
 import { NodeSupervisor } from '../nodes/supervisor.ts';
 import type { KubernetesObject, Pod } from '../store/object.ts';
 import { kinds, type Resource } from '../store/resources.ts';
+import { StoreError } from '../store/store-error.ts';
 import { close } from '../sys/io.ts';
 import { type CaptureScene, captureScene } from './capture-scene.ts';
 import { compileSettings, hostAddresses, hostMac } from './compile.ts';
@@ -41,6 +43,7 @@ export interface RunningPod {
   /** The namespace's descriptor; of a pod on its node's network, the node's. */
   readonly network: number;
   place: Place | undefined;
+  ending: boolean;
 }
 
 export interface RunningNode {
@@ -124,28 +127,37 @@ export class Cluster implements ClusterApi {
     const { objects, notes } = this.#read(texts, namespace);
     this.#plane.admit(objects);
     const applied = this.#plane.apply(objects);
-    await this.#unless(!wait, this.rollout.settle());
-    return { results: applied.map(({ object, result }) => resultOf(object, result)), notes };
+    const problems = await this.#problemsOf(this.rollout.settle(), wait);
+    return { results: applied.map(({ object, result }) => resultOf(object, result)), notes, problems };
   }
 
   /** Deletes what the texts name. Resolves when it is gone. */
   async delete(texts: readonly ManifestText[], namespace?: string, wait = true) {
     const { objects } = this.#read(texts, namespace);
-    const results = objects.map(({ object }) => resultOf(object, this.#plane.delete(object) ? 'deleted' : 'not found'));
-    await this.#unless(!wait, this.rollout.ended());
-    return { results };
+    const there = this.#plane.delete(objects.map(({ object }) => object));
+    const results = objects.map(({ object }, i) => resultOf(object, there[i] ? 'deleted' : 'not found'));
+    return { results, problems: await this.#problemsOf(this.rollout.ended(), wait) };
   }
 
-  /** @throws StoreError NotFound */
+  /** @throws StoreError NotFound, Forbidden */
   async deleteObject(resource: Resource, namespace: string, name: string, wait = true): Promise<void> {
-    this.store.delete(resource, namespace, name);
-    await this.#unless(!wait, this.rollout.ended());
+    this.#plane.deleteOne(resource, namespace, name);
+    for (const problem of await this.#problemsOf(this.rollout.ended(), wait)) this.#options.log(problem);
   }
 
-  /** What goes wrong while nobody waits is in the events, and in the log. */
-  async #unless(goesOnBehind: boolean, work: Promise<void>): Promise<void> {
-    if (!goesOnBehind) await work;
-    else work.catch((error: Error) => this.#options.log(error.message));
+  /** What could not be done, in words; while nobody waits it is for the log, and in events in any case. */
+  async #problemsOf(work: Promise<void>, wait: boolean): Promise<string[]> {
+    const problems = work.then(
+      () => [],
+      ({ message }: Error) => [message],
+    );
+    if (wait) return await problems;
+    this.#unattended(work);
+    return [];
+  }
+
+  #unattended(work: Promise<void>): void {
+    work.catch(({ message }: Error) => this.#options.log(message));
   }
 
   /** What the workload of a pod has written. */
@@ -178,7 +190,8 @@ export class Cluster implements ClusterApi {
   /** Where a program enters a pod. Makes the pod's place when it is the first. */
   enterPod(running: RunningPod): Entrance {
     const { pod } = running;
-    const directory = join(this.#options.directory, 'pods', `${pod.namespace}_${pod.name}`);
+    if (running.ending) throw new StoreError('Conflict', `pods "${pod.name}" is being deleted`);
+    const directory = this.#placeDirectory(pod);
     const { hostname, addresses } = pod;
     const names = resolvConf(this.#plane.pod(pod.key)!, this.#resolver());
     running.place ??= createPlace({ directory, hostname, addresses, network: running.network, resolvConf: names });
@@ -202,8 +215,12 @@ export class Cluster implements ClusterApi {
 
   #read(texts: readonly ManifestText[], namespace: string | undefined) {
     const { objects, cluster, notes } = readManifests(texts, namespace);
-    const ignored = cluster === undefined ? [] : ['the Cluster document was read by `up`; it changes nothing now'];
-    return { objects, notes: [...notes.map(formatProblem), ...ignored] };
+    const fixed = cluster !== undefined || objects.some(({ object }) => object.kind === 'Node');
+    const ignored = fixed ? ['nodes are as `up` has read them: Cluster and Node documents change nothing now'] : [];
+    return {
+      objects: objects.filter(({ object }) => object.kind !== 'Node'),
+      notes: [...notes.map(formatProblem), ...ignored],
+    };
   }
 
   #launchNode(node: TopologyNode): NodeSupervisor {
@@ -219,7 +236,8 @@ export class Cluster implements ClusterApi {
       onReady: (ready) => {
         this.nodes.get(node.name)!.ready = ready;
         this.#plane.nodeReady(node.name, ready);
-        void this.#unless(true, rollout.settle());
+        if (ready) rollout.nodeIsBack(node.name);
+        this.#unattended(rollout.settle());
       },
       log: this.#options.log,
     });
@@ -241,13 +259,15 @@ export class Cluster implements ClusterApi {
     const { mac, addresses, hostNetwork } = pod;
     const node = this.nodes.get(pod.node)!;
     const network = hostNetwork ? node.network : createPodNetwork({ mac, addresses, ...this.#sizes() });
-    this.pods.set(pod.key, { pod, network, place: undefined });
+    this.pods.set(pod.key, { pod, network, place: undefined, ending: false });
     return namespacePath(network);
   }
 
   /** Its workload and its programs end, and then what their connections still have to say. */
   async #endPod(pod: PlacedPod): Promise<void> {
-    const { network, place } = this.pods.get(pod.key)!;
+    const running = this.pods.get(pod.key)!;
+    running.ending = true;
+    const { network, place } = running;
     const { namespace, name, hostNetwork } = pod;
     const { supervisor } = this.nodes.get(pod.node)!;
     const programs = place === undefined ? [] : [namespaceName(place.mounts)];
@@ -257,10 +277,17 @@ export class Cluster implements ClusterApi {
     if (!hostNetwork) await connectionsClosed(network);
   }
 
+  #placeDirectory({ namespace, name }: PlacedPod): string {
+    return join(this.#options.directory, 'pods', `${namespace}_${name}`);
+  }
+
   #removePod(pod: PlacedPod): void {
     const { network, place } = this.pods.get(pod.key)!;
     this.pods.delete(pod.key);
-    if (place !== undefined) closePlace(place);
+    if (place !== undefined) {
+      closePlace(place);
+      rmSync(this.#placeDirectory(pod), { recursive: true, force: true });
+    }
     if (!pod.hostNetwork) close(network);
   }
 }

@@ -8,13 +8,14 @@ import { EventRecorder } from '../controllers/event-recorder.ts';
 import { withCondition } from '../controllers/pod-state.ts';
 import type { EndpointSlice, KubernetesObject, Node, Pod, Service } from '../store/object.ts';
 import { type Applied, ObjectStore } from '../store/object-store.ts';
-import { kinds, resourceOf } from '../store/resources.ts';
+import { kinds, type Resource, resourceOf } from '../store/resources.ts';
+import { StoreError } from '../store/store-error.ts';
 import type { StoreEvent } from '../store/watch-history.ts';
 import { parseCidr } from './ip-address.ts';
 import type { ManifestObject } from './manifest-object.ts';
 import { ProblemLog } from './source.ts';
 import { type SourceNode, sourceOf } from './source-tree.ts';
-import { addonObjects, frameObjects } from './system-objects.ts';
+import { addonObjects, frameObjects, namespaceObject, systemNamespaces } from './system-objects.ts';
 import type { Topology } from './topology.ts';
 
 export interface ControlPlaneOptions {
@@ -70,7 +71,9 @@ export class ControlPlane {
    */
   admit(manifests: readonly ManifestObject[]): void {
     const log = new ProblemLog();
-    const byObject = new Map(manifests.map((manifest) => [manifest.object, manifest]));
+    const others = manifests.filter(({ object }) => object.kind !== 'Node'); // those are the topology's
+    const byObject = new Map(others.map((manifest) => [manifest.object, manifest]));
+    for (const manifest of others) this.#judgeNamespace(manifest, log);
     for (const { object, path, message } of admit([...byObject.keys()], this.store, this.#networks)) {
       log.error(sourceOf(byObject.get(object)!, path), path, message);
     }
@@ -85,18 +88,49 @@ export class ControlPlane {
       const { object, source } = manifest;
       if (object.kind === 'Node') continue; // the topology has read it
       this.#requireNamespace(object.metadata.namespace);
-      results.set(manifest, this.store.apply(object, source));
+      results.set(manifest, this.store.apply(asWritten(object), source));
     }
     return manifests.flatMap((manifest) => results.get(manifest) ?? []);
   }
 
-  /** @returns whether it was there. */
-  delete(object: KubernetesObject): boolean {
-    const { namespace = '', name } = object.metadata;
-    const resource = resourceOf(object)!;
-    const there = this.store.get(resource, namespace, name) !== undefined;
-    if (there) this.store.delete(resource, namespace, name);
+  /** @returns of each object, whether it was there. Namespaces go last, and take along what is left in them. */
+  delete(objects: readonly KubernetesObject[]): boolean[] {
+    for (const object of objects) this.#refuseDeletion(resourceOf(object)!, object.metadata.name);
+    const there = objects.map((object) => this.#stored(object) !== undefined);
+    const rank = ({ kind }: KubernetesObject) => (kind === 'Namespace' ? 1 : 0);
+    for (const object of [...objects].sort((a, b) => rank(a) - rank(b))) {
+      if (this.#stored(object) === undefined) continue; // it went with its owner
+      this.store.delete(resourceOf(object)!, object.metadata.namespace ?? '', object.metadata.name);
+    }
     return there;
+  }
+
+  /** @throws StoreError NotFound, Forbidden */
+  deleteOne(resource: Resource, namespace: string, name: string): void {
+    this.#refuseDeletion(resource, name);
+    this.store.delete(resource, namespace, name);
+  }
+
+  #stored({ apiVersion, kind, metadata }: KubernetesObject): KubernetesObject | undefined {
+    return this.store.get(resourceOf({ apiVersion, kind })!, metadata.namespace ?? '', metadata.name);
+  }
+
+  /** What an API server forbids; and nodes, which are processes. */
+  #refuseDeletion(resource: Resource, name: string): void {
+    if (resource === kinds.Node) {
+      throw new StoreError('Forbidden', `nodes "${name}" is forbidden: nodes stay while the cluster runs`);
+    }
+    if (resource === kinds.Namespace && systemNamespaces.includes(name)) {
+      throw new StoreError('Forbidden', `namespaces "${name}" is forbidden: this namespace may not be deleted`);
+    }
+  }
+
+  #judgeNamespace(manifest: ManifestObject, log: ProblemLog): void {
+    const { namespace } = manifest.object.metadata;
+    const stored = namespace === undefined ? undefined : this.store.get(kinds.Namespace, '', namespace);
+    if (stored?.metadata.deletionTimestamp === undefined) return;
+    const path = 'metadata.namespace';
+    log.error(sourceOf(manifest, path), path, `namespace ${namespace} is being deleted; apply it when it is gone`);
   }
 
   /** Adds what every cluster has, where manifests have not brought their own. */
@@ -122,6 +156,13 @@ export class ControlPlane {
     this.#changedPods = new Set();
     this.#changedServices = new Set();
     return changes;
+  }
+
+  /** They could not be seen to: the next call has them again. */
+  returnChanges({ pods, services, namespaces }: Changes): void {
+    for (const key of pods) this.#changedPods.add(key);
+    for (const key of services) this.#changedServices.add(key);
+    this.#namespacesChanged ||= namespaces !== undefined;
   }
 
   pod(key: string): Pod | undefined {
@@ -170,7 +211,7 @@ export class ControlPlane {
 
   #requireNamespace(name: string | undefined): void {
     if (name === undefined || this.store.get(kinds.Namespace, '', name) !== undefined) return;
-    this.store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    this.store.create(namespaceObject(name));
   }
 
   #note({ type, object, previous }: StoreEvent): void {
@@ -204,6 +245,18 @@ export class ControlPlane {
     if (slices.size === 0) this.#slices.delete(service);
     this.#changedServices.add(service);
   }
+}
+
+/**
+ * What is the writer's to say. Status is the cluster's, but for addresses that a pod is to have; finalizers are for
+ * controllers that are elsewhere: nobody here would ever take them off.
+ */
+function asWritten(object: KubernetesObject & { readonly status?: unknown }): KubernetesObject {
+  const { status, ...rest } = object;
+  const { finalizers: _, ...metadata } = object.metadata;
+  if (object.kind !== 'Pod' || status === undefined) return { ...rest, metadata };
+  const { podIP, podIPs } = status as NonNullable<Pod['status']>;
+  return { ...rest, metadata, status: { ...(podIP === undefined ? {} : { podIP, podIPs }) } } as KubernetesObject;
 }
 
 function split(key: string): [namespace: string, name: string] {

@@ -38,6 +38,7 @@ export class NodeFeed {
   readonly #changedServices = new Set<string>();
   #routesChanged = true;
   #namespacesChanged = false;
+  #isUntold = false;
   /** Has the node been told all names? Only nodes are whose pods serve them. */
   #knowsNames = false;
 
@@ -76,7 +77,7 @@ export class NodeFeed {
     this.#changedWorkloads.add(key);
   }
 
-  /** It has been ended by an order, or its pod's node has died. */
+  /** It ends by an order. */
   forgetWorkload(key: string): void {
     this.#workloads.delete(key);
     this.#changedWorkloads.delete(key);
@@ -91,8 +92,15 @@ export class NodeFeed {
     this.#namespacesChanged = true;
   }
 
+  /** The node has not taken what it was told: the next update is everything. @param update what it has not taken. */
+  forgetTold(update?: NodeUpdate): void {
+    this.#isUntold = true;
+    for (const index of update?.removePods ?? []) this.#removedPods.add(index);
+  }
+
   /** What has changed; undefined when nothing has. The node counts as told. */
   difference(version: number): NodeUpdate | undefined {
+    if (this.#isUntold) return this.full(version);
     const workloads = [...this.#changedWorkloads].map((key) => this.#workloads.get(key)!);
     const services = this.#changedServices.size > 0 ? { services: this.#servicesChange() } : {};
     const names = this.#namesChange();
@@ -118,10 +126,12 @@ export class NodeFeed {
     const specs = [...services.values()].map(({ forNode }) => forNode(this.node.name));
     this.#knowsNames = false;
     const names = this.#namesChange();
+    const removed = [...this.#removedPods];
     this.#told();
     return {
       version,
       addPods: [...this.#specs.values()],
+      removePods: removed,
       workloads: [...this.#workloads.values()],
       ...this.#routing(),
       services: {
@@ -170,6 +180,7 @@ export class NodeFeed {
   }
 
   #told(): void {
+    this.#isUntold = false;
     this.#addedPods.clear();
     this.#removedPods.clear();
     this.#changedWorkloads.clear();

@@ -72,11 +72,11 @@ export function workloadOf(object: Pod, pod: PlacedPod, namespacePath: string): 
       ports.set(`${port}/${protocol}`, { port, protocol: protocol as WorkloadPort['protocol'] });
     }
   }
-  const { namespace, name, node, hostname, addresses } = pod;
+  const { uid, namespace, name, node, hostname, addresses } = pod;
   const isNameServer = namespace === SYSTEM_NAMESPACE && pod.labels['k8s-app'] === DNS_LABELS['k8s-app'];
   const answers = isNameServer ? 'dns' : 'http';
   const ready = isReady(object);
-  return { namespacePath, namespace, name, node, hostname, addresses, ports: [...ports.values()], answers, ready };
+  return { uid, namespacePath, namespace, name, node, hostname, addresses, ports: [...ports.values()], answers, ready };
 }
 
 /** A pod may declare that it is not ready. */

@@ -6,6 +6,8 @@ import { inNamespace } from '../sys/namespace.ts';
 /** What programs have to end in after SIGTERM. */
 const GRACE_MS = 500;
 const LOOK_MS = 5;
+/** What the kernel has to end them in; one that hangs in a device is left behind. */
+const KILLED_MS = 2000;
 /** TCP's last words, after the programs have ended. */
 const CLOSING_MS = 200;
 
@@ -18,7 +20,7 @@ export async function endPrograms(namespaces: readonly string[]): Promise<void> 
   const deadline = performance.now() + GRACE_MS;
   let programs = programsIn(namespaces);
   for (const pid of programs) signal(pid, 'SIGTERM');
-  while (programs.length > 0) {
+  while (programs.length > 0 && performance.now() < deadline + KILLED_MS) {
     await sleep(LOOK_MS);
     programs = programsIn(namespaces);
     if (performance.now() > deadline) for (const pid of programs) signal(pid, 'SIGKILL');

@@ -30,10 +30,22 @@ export interface Backend {
   readonly log: (message: string) => void;
 }
 
+/** A node that has not acknowledged by then is waited for no longer: its machine has stopped. */
+const TELL_TIMEOUT_MS = 10_000;
+
 interface RunningPod {
   readonly pod: PlacedPod;
   readonly namespacePath: string;
+  /** Its node has acknowledged it. */
+  told: boolean;
   ending: boolean;
+}
+
+/** One time through: what was asked for until then is done when it resolves. */
+interface Round {
+  readonly done: Promise<void>;
+  /** What could not be done in it. */
+  readonly failures: Error[];
 }
 
 export class Rollout {
@@ -44,13 +56,14 @@ export class Rollout {
   readonly #pods = new Map<string, RunningPod>();
   readonly #macs = new Set<string>();
   readonly #ends = new Set<Promise<void>>();
-  readonly #failures: Error[] = [];
-  /** Keys of pods whose networks could not be made: tried again when anything changes. */
-  #failed = new Set<string>();
+  /** Nodes that have not acknowledged in time: told again, everything, when they are back. */
+  readonly #silent = new Set<string>();
+  /** Keys of pods whose networks could not be made, or whose nodes have refused them: tried again with the next change. */
+  readonly #failed = new Set<string>();
   #isStrict = false;
   #asked = 0;
   #done = 0;
-  #round: Promise<void> | undefined;
+  #round: Round | undefined;
 
   constructor(topology: Topology, plane: ControlPlane, backend: Backend) {
     this.#plane = plane;
@@ -68,17 +81,16 @@ export class Rollout {
   /**
    * Resolves when what the objects ask for now is in force on every node. Pods that end may still be ending.
    *
-   * @throws the first of what could not be done; all else was.
+   * @throws the first of what could not be done meanwhile; all else was.
    */
   async settle(): Promise<void> {
     const asked = ++this.#asked;
+    let failure: Error | undefined;
     while (this.#done < asked) {
-      this.#round ??= this.#rollOut().finally(() => {
-        this.#round = undefined;
-      });
-      await this.#round;
+      const round = this.#round ?? this.#beginRound();
+      await round.done;
+      failure ??= round.failures[0];
     }
-    const [failure] = this.#failures.splice(0);
     if (failure !== undefined) throw failure;
   }
 
@@ -91,10 +103,22 @@ export class Rollout {
     }
   }
 
-  async #rollOut(): Promise<void> {
-    let again = this.#failed;
-    this.#failed = new Set();
-    for (;;) {
+  /** A node acknowledges again. */
+  nodeIsBack(name: string): void {
+    if (this.#silent.delete(name)) this.feed.nodes.get(name)!.forgetTold();
+  }
+
+  #beginRound(): Round {
+    const failures: Error[] = [];
+    const done = this.#rollOut(failures).finally(() => {
+      this.#round = undefined;
+    });
+    this.#round = { done, failures };
+    return this.#round;
+  }
+
+  async #rollOut(failures: Error[]): Promise<void> {
+    for (let isFirst = true; ; isFirst = false) {
       const asked = this.#asked;
       this.#plane.reconcile();
       const changes = this.#plane.takeChanges();
@@ -103,17 +127,26 @@ export class Rollout {
         this.#done = asked;
         return;
       }
-      const started = await this.#createPods(new Set([...again, ...pods]));
-      again = new Set();
-      this.feed.setServices(changes, this.#plane);
-      await this.#tell();
-      for (const key of started) this.#plane.podRuns(key);
-      for (const key of pods) this.#endIfUnwanted(key);
+      const keys = isFirst ? new Set([...this.#failed, ...pods]) : pods;
+      if (isFirst) this.#failed.clear();
+      // Judged before anything waits: what is unwanted from here on has left the Services that nodes are told of.
+      const unwanted = [...pods].filter((key) => this.#isUnwanted(key));
+      let started: string[];
+      try {
+        started = await this.#createPods(keys, failures);
+        this.feed.setServices(changes, this.#plane);
+      } catch (error) {
+        this.#plane.returnChanges(changes);
+        throw error;
+      }
+      const refused = await this.#tell(failures);
+      for (const key of started) this.#announce(key, refused);
+      for (const key of unwanted) this.#endOrForget(key);
     }
   }
 
   /** @returns the keys of pods that will run once their nodes know. */
-  async #createPods(keys: ReadonlySet<string>): Promise<string[]> {
+  async #createPods(keys: ReadonlySet<string>, failures: Error[]): Promise<string[]> {
     const started: string[] = [];
     let created = 0;
     for (const key of keys) {
@@ -121,8 +154,10 @@ export class Rollout {
       if (object === undefined || !runs(object)) continue;
       const running = this.#pods.get(key);
       if (running !== undefined) {
-        if (!running.ending) this.feed.refreshWorkload(object, running.pod, running.namespacePath);
-      } else if (this.#createPod(key, object)) {
+        if (running.ending) continue;
+        this.feed.refreshWorkload(object, running.pod, running.namespacePath);
+        if (!running.told) started.push(key);
+      } else if (this.#createPod(key, object, failures)) {
         started.push(key);
         if (++created % PODS_AT_ONCE === 0) await new Promise(setImmediate);
       }
@@ -130,7 +165,7 @@ export class Rollout {
     return started;
   }
 
-  #createPod(key: string, object: Pod): boolean {
+  #createPod(key: string, object: Pod, failures: Error[]): boolean {
     const { node } = this.feed.nodes.get(object.spec.nodeName!)!;
     const pod = placedPod(object, node, this.#macs);
     let namespacePath: string;
@@ -140,47 +175,97 @@ export class Rollout {
       if (this.#isStrict) throw error;
       this.#macs.delete(pod.mac);
       this.#failed.add(key);
-      this.#fail(key, error as Error);
+      failures.push(error as Error);
+      this.#plane.podFailed(key, (error as Error).message);
       return false;
     }
-    this.#pods.set(key, { pod, namespacePath, ending: false });
+    this.#pods.set(key, { pod, namespacePath, told: false, ending: false });
     this.feed.addPod(object, pod, namespacePath, this.#backend.podInterface);
     return true;
   }
 
-  /** Every node hears what has changed for it, all at once. */
-  async #tell(): Promise<void> {
-    const tellings = this.feed.differences().map(([node, update]) => {
-      return this.#backend.tell(node, update).catch((error: Error) => this.#fail(node, error));
+  /** Every node hears what has changed for it, all at once. @returns names of those that do not obey. */
+  async #tell(failures: Error[]): Promise<ReadonlySet<string>> {
+    const refused = new Set(this.#silent);
+    const tellings = this.feed.differences(this.#silent).map(async ([node, update]) => {
+      try {
+        await inTime(this.#backend.tell(node, update), () => {
+          this.#silent.add(node);
+          return new Error(`node ${node} does not answer`);
+        });
+      } catch (error) {
+        refused.add(node);
+        failures.push(error as Error);
+        this.feed.nodes.get(node)!.forgetTold(update);
+      }
     });
     await Promise.all(tellings);
+    return refused;
   }
 
-  /** The rest goes on; whoever waits for it all is told. @param what a pod's key, or a node's name. */
-  #fail(what: string, error: Error): void {
-    this.#failures.push(error);
-    this.#plane.podFailed(what, error.message);
+  #announce(key: string, refused: ReadonlySet<string>): void {
+    const running = this.#pods.get(key);
+    if (running === undefined) return;
+    if (refused.has(running.pod.node)) {
+      this.#failed.add(key);
+      this.#plane.podFailed(key, `node ${running.pod.node} has not taken it`);
+      return;
+    }
+    running.told = true;
+    this.#plane.podRuns(key);
   }
 
-  #endIfUnwanted(key: string): void {
+  #isUnwanted(key: string): boolean {
+    const object = this.#plane.pod(key);
+    return object === undefined || !runs(object) || this.#pods.get(key)?.pod.uid !== object.metadata.uid;
+  }
+
+  #endOrForget(key: string): void {
     const running = this.#pods.get(key);
     if (running === undefined) this.#plane.podGone(key); // it never came to have a network
-    if (running === undefined || running.ending) return;
     const object = this.#plane.pod(key);
-    if (object !== undefined && runs(object) && object.metadata.uid === running.pod.uid) return;
+    const isWanted = object !== undefined && runs(object) && running?.pod.uid === object.metadata.uid;
+    if (running === undefined || running.ending || isWanted) return;
     running.ending = true;
+    // A node that starts anew meanwhile is not to bring it back.
+    this.feed.forgetWorkload(running.pod);
     const end = this.#end(key, running).finally(() => this.#ends.delete(end));
     this.#ends.add(end);
   }
 
+  /** Does not reject: whatever fails on the way, in the end the pod is gone. */
   async #end(key: string, { pod }: RunningPod): Promise<void> {
-    await this.#backend.endPod(pod);
+    const failures: Error[] = [];
+    try {
+      await this.#backend.endPod(pod);
+    } catch (error) {
+      failures.push(error as Error);
+    }
     this.feed.removePod(pod);
-    await this.#tell();
-    this.#backend.removePod(pod);
+    await this.#tell(failures);
+    try {
+      this.#backend.removePod(pod);
+    } catch (error) {
+      failures.push(error as Error);
+    }
     this.#macs.delete(pod.mac);
     this.#pods.delete(key);
     this.#plane.podGone(key);
-    await this.settle();
+    for (const { message } of failures) this.#backend.log(`pod ${key}: ${message}`);
+    this.settle().catch(({ message }: Error) => this.#backend.log(message));
+  }
+}
+
+/** The promise, or what `late` says when it takes too long. */
+async function inTime(promise: Promise<void>, late: () => Error): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), TELL_TIMEOUT_MS);
+  });
+  promise.catch(() => {}); // it may fail when nobody waits any more
+  try {
+    await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -15,13 +15,17 @@ export function dnsAddresses(topology: Topology): string[] {
   return serviceAddresses(topology, DNS_ADDRESS);
 }
 
+/** They are there from the beginning, and may not be deleted. */
+export const systemNamespaces: readonly string[] = ['default', SYSTEM_NAMESPACE, 'kube-public', 'kube-node-lease'];
+
+export function namespaceObject(name: string): KubernetesObject {
+  const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name }, spec: {}, status: { phase: 'Active' } };
+  return object as KubernetesObject;
+}
+
 /** Namespaces and nodes: there before anything else. */
 export function frameObjects(topology: Topology): KubernetesObject[] {
-  const namespaces = ['default', SYSTEM_NAMESPACE, 'kube-public', 'kube-node-lease'];
-  return [
-    ...namespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
-    ...topology.nodes.map((node) => nodeObject(node, false)),
-  ];
+  return [...systemNamespaces.map(namespaceObject), ...topology.nodes.map((node) => nodeObject(node, false))];
 }
 
 /** The API's Service and the name service. Added after the first manifests, so that those get the first addresses. */

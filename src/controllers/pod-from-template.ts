@@ -28,7 +28,8 @@ export function podFromTemplate(
       ...(Object.keys(allAnnotations).length === 0 ? {} : { annotations: allAnnotations }),
       ownerReferences: [controlledBy(owner)],
     },
-    spec: { ...(template.spec ?? { containers: [] }), ...additions.spec },
+    // Of pods alone, not of templates: a pod that is read and applied again is to be the same.
+    spec: { enableServiceLinks: true, ...(template.spec ?? { containers: [] }), ...additions.spec },
     status: { phase: 'Pending' },
   };
 }

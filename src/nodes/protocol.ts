@@ -55,6 +55,8 @@ export interface PodSpec extends TapSpec {
 
 /** What answers in a pod in place of its images: on every port that its containers declare. */
 export interface WorkloadSpec extends WorkloadPod {
+  /** Of the pod: another of its name is another. */
+  readonly uid: string;
   /** Of the pod's network, or of its node's with hostNetwork. */
   readonly namespacePath: string;
   readonly ports: readonly WorkloadPort[];

@@ -37,6 +37,7 @@ function connectionsMax(): number {
 
 /** One pod that answers. */
 class RunningWorkload implements Workload {
+  readonly uid: string;
   readonly pod: WorkloadPod;
   ready: boolean;
   readonly ring = new LogRing(LOG_BYTES);
@@ -46,7 +47,8 @@ class RunningWorkload implements Workload {
   /** Told once, until it takes connections again. */
   full = false;
 
-  constructor(pod: WorkloadPod, ready: boolean) {
+  constructor(uid: string, pod: WorkloadPod, ready: boolean) {
+    this.uid = uid;
     this.pod = pod;
     this.ready = ready;
   }
@@ -87,9 +89,11 @@ export class Workloads {
    */
   start(spec: WorkloadSpec): readonly string[] {
     const key = keyOf(spec);
-    if (this.#running.has(key)) return [];
-    const { name, namespace, node, hostname, addresses, ready } = spec;
-    const workload = new RunningWorkload({ name, namespace, node, hostname, addresses }, ready);
+    const { uid, name, namespace, node, hostname, addresses, ready } = spec;
+    const known = this.#running.get(key);
+    if (known?.uid === uid) return [];
+    if (known !== undefined) void this.stop(spec); // another pod, of the same name
+    const workload = new RunningWorkload(uid, { name, namespace, node, hostname, addresses }, ready);
     this.#running.set(key, workload);
     const problems = this.#listen(workload, spec);
     for (const problem of problems) workload.log(problem);

@@ -85,7 +85,7 @@ export class SimCluster {
   }
 
   async delete(input: string | object | readonly object[]): Promise<void> {
-    for (const { object } of read(input).objects) this.plane.delete(object);
+    this.plane.delete(read(input).objects.map(({ object }) => object));
     await this.#rollout.ended();
   }
 

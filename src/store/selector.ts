@@ -65,6 +65,9 @@ export function requirementsOf(selector: LabelSelector): Requirements {
 const KEY = /^(?:[a-z0-9](?:[-.a-z0-9]*[a-z0-9])?\/)?[A-Za-z0-9](?:[-._A-Za-z0-9]*[A-Za-z0-9])?$/;
 const VALUE = /^(?:[A-Za-z0-9](?:[-._A-Za-z0-9]*[A-Za-z0-9])?)?$/;
 
+/** Longer ones are nobody's; finding the commas of one takes the square of its length. */
+const SELECTOR_LEN_MAX = 4096;
+
 /**
  * `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1,m<2`.
  *
@@ -72,6 +75,8 @@ const VALUE = /^(?:[A-Za-z0-9](?:[-._A-Za-z0-9]*[A-Za-z0-9])?)?$/;
  */
 export function parseLabelSelector(text: string): Requirements {
   if (text.trim() === '') return [];
+  if (text.length > SELECTOR_LEN_MAX)
+    throw new StoreError('BadRequest', `a label selector of ${text.length} characters`);
   // Commas part requirements, but for those in parentheses.
   return text.split(/,(?![^()]*\))/).map((part) => parseRequirement(part.trim()));
 }

@@ -1,7 +1,14 @@
 import type { Resource } from './resources.ts';
 
 /** HTTP status of each reason, as k8s.io/apimachinery/pkg/api/errors has them. */
-const statusCodes = { NotFound: 404, AlreadyExists: 409, Conflict: 409, Expired: 410, BadRequest: 400 } as const;
+const statusCodes = {
+  Forbidden: 403,
+  NotFound: 404,
+  AlreadyExists: 409,
+  Conflict: 409,
+  Expired: 410,
+  BadRequest: 400,
+} as const;
 
 /** A request that the store refuses, in the API server's words. */
 export class StoreError extends Error {

@@ -27,6 +27,7 @@ describe('apply', () => {
     expect(JSON.parse((await apply(yaml('a'))).text)).toEqual({
       results: [{ ...object, result: 'created' }],
       notes: [],
+      problems: [],
     });
     expect(JSON.parse((await apply(yaml('a'))).text)).toMatchObject({ results: [{ result: 'unchanged' }] });
     expect(JSON.parse((await apply(yaml('a', '2'))).text)).toMatchObject({ results: [{ result: 'configured' }] });

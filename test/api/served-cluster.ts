@@ -52,7 +52,7 @@ class StoredCluster implements ClusterApi {
       const applied = this.store.apply(object, source);
       return result(applied.object, applied.result);
     });
-    return { results, notes: notes.map(formatProblem) };
+    return { results, notes: notes.map(formatProblem), problems: [] };
   }
 
   async delete(files: readonly ManifestText[], namespace?: string, wait?: boolean) {
@@ -63,7 +63,7 @@ class StoredCluster implements ClusterApi {
       if (isThere) this.store.delete(resourceOf(object)!, its, name);
       return result(object, isThere ? 'deleted' : 'not found');
     });
-    return { results };
+    return { results, problems: [] };
   }
 
   async deleteObject(resource: Resource, namespace: string, name: string, wait?: boolean) {

@@ -54,7 +54,7 @@ export class RolloutWorld {
 
   async delete(...texts: readonly string[]): Promise<void> {
     const { objects } = readManifests([{ file: 'a.yaml', text: texts.join('\n---\n') }]);
-    for (const { object } of objects) this.plane.delete(object);
+    this.plane.delete(objects.map(({ object }) => object));
     await this.rollout.ended();
   }
 

@@ -218,12 +218,12 @@ describe.skipIf(lacks)(`TCP${lacks === undefined ? '' : ` (needs ${lacks})`}`, (
 
   test('a connection without a whole query ends, however many bytes come', async () => {
     const socket = await client(await tcpServer({ idleMs: 150 }));
-    const start = performance.now();
+    socket.on('error', () => {}); // what it still writes then is answered by a reset
+    const closed = new Promise((resolve) => socket.once('close', resolve));
     const drip = setInterval(() => socket.write(Buffer.of(0)), 20);
     socket.write(Buffer.of(1));
-    await ended(socket);
+    await closed;
     clearInterval(drip);
-    expect(performance.now() - start).toBeLessThan(1500);
   });
 
   test('queries keep a connection', async () => {

@@ -23,7 +23,16 @@ export class TestPod {
     this.network = createPodNetwork({ mac: '0a:58:0a:f4:00:02', addresses, mtu: 1450, gsoMaxSize: 65_536 });
     this.path = `/proc/${process.pid}/fd/${this.network}`;
     const place = { namespace: 'default', node: 'n1', namespacePath: this.path };
-    this.spec = { ...place, name, hostname: name, addresses, ports, answers: 'http', ready: true };
+    this.spec = {
+      ...place,
+      uid: `uid of ${name}`,
+      name,
+      hostname: name,
+      addresses,
+      ports,
+      answers: 'http',
+      ready: true,
+    };
     onTestFinished(() => void close(this.network));
   }
 
