@@ -8,7 +8,7 @@ import { answered, say, tellIgnoredContainer } from './output.ts';
 
 export const usage = `Usage: podwire logs [-f] [-n NAMESPACE] [NAMESPACE/]POD | KIND/NAME
 
-Print what a pod's workload has said: a line for each request that it has answered.
+Print what a pod's workload has said: a line for each request that it has answered, or what its program has written.
 
   -n, --namespace NAMESPACE   of the pod (default: default)
   -f, --follow                go on with new lines as they come; Ctrl-C ends

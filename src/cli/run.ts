@@ -18,7 +18,7 @@ the cluster again: a test in one line.
 
   -f, --filename PATH   the same as PATH
       --name NAME       of the cluster (default: run- and a number)
-      --nodes, --mtu, --offload, --underlay   as for \`podwire up\`
+      --nodes, --mtu, --offload, --underlay, --allow-run   as for \`podwire up\`
 
 Exit status: the command's own; 126 not executable, 127 not found; 1 a pod did not become Ready, with the reason; 2 wrong
 usage or input.
@@ -31,10 +31,16 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(before, startOptions, usage);
   if (command.length === 0) throw new UsageError('expected a command behind --', usage);
   let host: ClusterHost | undefined;
-  // While there is no command yet; then `exec` passes signals on, and the command's end is the cluster's.
-  const abandon = (signal: NodeJS.Signals) => void (host ?? process.exit(128 + constants.signals[signal]));
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, abandon);
+  let interrupted: number | undefined;
   const vessel = startVessel(STDERR); // while the manifests are read
+  // While there is no command yet; then `exec` passes signals on, and the command's end is the cluster's.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (host !== undefined) return;
+      interrupted ??= 128 + constants.signals[signal];
+      vessel.abandon();
+    });
+  }
   try {
     const { planStart } = await import('./start-plan.ts');
     const plan = planStart({ ...values, name: values.name ?? `run-${process.pid}` }, positionals, usage);
@@ -44,6 +50,9 @@ export async function run(argv: readonly string[]): Promise<number> {
     if (unready.length > 0) return 1;
     const [first] = plan.topology.nodes;
     return await execute(['--name', host.name, '-i', `node/${first!.name}`, '--', ...command]);
+  } catch (error) {
+    if (interrupted !== undefined) return interrupted;
+    throw error;
   } finally {
     vessel.abandon();
     await host?.stop();

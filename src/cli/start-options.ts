@@ -8,6 +8,7 @@ export const startOptions = {
   mtu: { type: 'string' },
   offload: { type: 'string' },
   underlay: { type: 'string' },
+  'allow-run': { type: 'boolean', default: false },
 } as const;
 
 export type StartValues = ReturnType<typeof readArguments<typeof startOptions>>['values'];

@@ -39,6 +39,7 @@ export function planStart(values: StartValues, paths: readonly string[], usage: 
     mtu: readCount(values.mtu, '--mtu', usage),
     offload,
     underlay,
+    allowRun: values['allow-run'],
   });
   admit(topology, manifests.objects);
   const obstacle = firstObstacle();

@@ -25,6 +25,7 @@ Start a cluster from YAML: files, folders, or - for standard input. Runs until C
       --mtu N           IP MTU of the underlay (default: 1500; pods get 50 less)
       --offload on|off  off: every frame is wire-sized (default: on)
       --underlay KIND   between nodes: tap, udp (sockets), or auto: the faster that works (default: auto)
+      --allow-run       let pods with the annotation podwire.dev/run start programs of this machine, as you
   -d, --detach          return when every pod is Ready
 
 Exit status: 0 ended on request (with -d: every pod is Ready), 1 the cluster failed (with -d: or runs, and not every pod
@@ -93,8 +94,13 @@ async function hold(vessel: Vessel, order: Order): Promise<number> {
   const { topology, logFile } = order;
   const say = (text: string) => process.stderr.write(text);
   const background = logFile !== undefined;
-  // Nobody waits for this cluster any more.
-  const abandoned = () => process.exit(1);
+  // The exit code of a start that nobody waits for any more: it is undone before this process ends.
+  let interrupted: number | undefined;
+  const interrupt = (code: number) => {
+    interrupted ??= code;
+    vessel.abandon();
+  };
+  const abandoned = () => interrupt(1);
   if (background) process.once('disconnect', abandoned);
   const onStatus = background
     ? (status: Status) => void process.send?.(status)
@@ -102,11 +108,14 @@ async function hold(vessel: Vessel, order: Order): Promise<number> {
   let host: ClusterHost | undefined;
   // Set before anybody is told that the cluster is ready: a signal that comes with the news must end it in order.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => (host === undefined ? process.exit(128 + constants.signals[signal]) : void host.stop()));
+    process.on(signal, () => (host === undefined ? interrupt(128 + constants.signals[signal]) : void host.stop()));
   }
   try {
     host = await ClusterHost.start({ ...order, vessel, onStatus });
     onStatus({ type: 'ready', elapsedMs: performance.now(), summary: host.summary });
+  } catch (error) {
+    if (interrupted !== undefined) return interrupted;
+    throw error;
   } finally {
     process.off('disconnect', abandoned);
     if (background) process.disconnect?.(); // an open channel would keep this process, whatever has become of it
@@ -129,8 +138,12 @@ function formatSummary({ pods, services, rows, unready }: Summary, topology: Top
   const table = rows.length === 0 ? '' : formatTable([['NAMESPACE', 'KIND', 'NAME', 'READY', 'ADDRESS'], ...shown]);
   const more = rows.length > shown.length ? `and ${rows.length - shown.length} more: podwire get all -A\n` : '';
   const counts = `nodes: ${topology.nodes.length}, pods: ${pods}, services: ${services}`;
-  const state = unready.length === 0 ? 'is ready' : `runs, but ${unready.length} of its pods are not Ready`;
+  const state =
+    unready.length === 0
+      ? 'is ready'
+      : `runs, but of its pods ${unready.length} ${unready.length === 1 ? 'is' : 'are'} not Ready`;
   const reasons = unready.slice(0, ROWS_MAX).map((line) => ` ✗ ${printable(line)}\n`);
+  if (unready.length > ROWS_MAX) reasons.push(` ✗ and ${unready.length - ROWS_MAX} more\n`);
   const seconds = (elapsedMs / 1000).toFixed(1);
   return `${table}${more}${reasons.join('')}cluster "${topology.name}" ${state} (${counts}; ${seconds} s)\n`;
 }

@@ -38,7 +38,7 @@ export class ClusterFeed {
     if (this.#common.strays.has(pod)) this.#changeStrays((strays) => strays.delete(pod));
   }
 
-  /** Its readiness may have changed. */
+  /** Its readiness or its probes may have changed. */
   refreshWorkload(object: Pod, pod: PlacedPod, namespacePath: string): void {
     this.nodes.get(pod.node)!.setWorkload(workloadOf(object, pod, namespacePath));
   }

@@ -5,7 +5,9 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplyResult, ClusterApi } from '../api/cluster-api.ts';
+import { commandOf, isActive, isReady } from '../controllers/pod-state.ts';
 import { type ClusterResolver, resolvConf } from '../dns/resolv-conf.ts';
 import type { Question, TapSpec } from '../nodes/protocol.ts';
 import { NodeSupervisor } from '../nodes/supervisor.ts';
@@ -15,13 +17,15 @@ import { StoreError } from '../store/store-error.ts';
 import { close } from '../sys/io.ts';
 import { type CaptureScene, captureScene } from './capture-scene.ts';
 import { compileSettings, hostAddresses, hostMac } from './compile.ts';
+import { readinessProbes } from './compile-probes.ts';
 import { ControlPlane } from './control-plane.ts';
 import { ClusterLinks, type LinkQuality } from './links.ts';
 import type { ManifestObject } from './manifest-object.ts';
 import { type ManifestText, readManifests } from './manifests.ts';
-import type { PlacedPod } from './placed-pod.ts';
+import { isReady as declaresReady, type PlacedPod } from './placed-pod.ts';
 import { createPodNetwork, POD_INTERFACE } from './pod-network.ts';
 import { closePlace, createPlace, type Place } from './pod-place.ts';
+import { environmentOf, PodProgram } from './pod-program.ts';
 import { connectionsClosed, endPrograms, namespaceName } from './pod-programs.ts';
 import { Rollout } from './rollout.ts';
 import { formatProblem } from './source.ts';
@@ -65,6 +69,10 @@ export interface ClusterOptions {
 /** Whose names a program on a node finds: a pod's of the namespace default. */
 const PROBE: Pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: '' }, spec: { containers: [] } };
 
+/** How long `up` waits for pods that their probes declare Ready. */
+const PROBED_WITHIN_MS = 30_000;
+const PROBED_LOOK_MS = 20;
+
 export class Cluster implements ClusterApi {
   readonly topology: Topology;
   readonly nodes = new Map<string, RunningNode>();
@@ -72,6 +80,8 @@ export class Cluster implements ClusterApi {
   readonly pods = new Map<string, RunningPod>();
   readonly links: ClusterLinks;
   readonly rollout: Rollout;
+  /** By `namespace/name`. Their logs stay while their pods are in the store. */
+  readonly #programs = new Map<string, PodProgram>();
   readonly #plane: ControlPlane;
   readonly #options: ClusterOptions;
   #underlay: UnderlayNetwork | undefined;
@@ -88,10 +98,14 @@ export class Cluster implements ClusterApi {
     this.rollout = new Rollout(topology, this.#plane, {
       podInterface: POD_INTERFACE,
       createPod: (pod) => this.#createPod(pod),
+      startPod: (pod) => this.#startProgram(pod),
       tell: (node, update) => this.nodes.get(node)!.supervisor.update(update),
       endPod: (pod) => this.#endPod(pod),
       removePod: (pod) => this.#removePod(pod),
       log,
+    });
+    this.store.subscribe(({ type, object: { kind, metadata } }) => {
+      if (type === 'DELETED' && kind === 'Pod') this.#programs.delete(`${metadata.namespace}/${metadata.name}`);
     });
   }
 
@@ -113,9 +127,21 @@ export class Cluster implements ClusterApi {
     this.#plane.reconcile();
     this.#plane.applyAddons();
     await this.rollout.begin();
+    await this.#probed();
     this.#options.progress(counted(this.pods.size, 'pod', 'pods'));
     const services = this.store.count(kinds.Service);
     this.#options.progress(`${counted(services, 'Service', 'Services')} and routes on every node`);
+  }
+
+  /** Resolves when no pod waits for its probes any more, or after a time. */
+  async #probed(): Promise<void> {
+    const deadline = performance.now() + PROBED_WITHIN_MS;
+    const waits = (pod: Pod) => {
+      if (!isActive(pod) || pod.status?.phase !== 'Running' || isReady(pod) || !declaresReady(pod)) return false;
+      return readinessProbes(pod).probes.length > 0;
+    };
+    while (performance.now() < deadline && this.store.list(kinds.Pod).some(waits)) await sleep(PROBED_LOOK_MS);
+    await this.rollout.settle();
   }
 
   /**
@@ -160,8 +186,10 @@ export class Cluster implements ClusterApi {
     work.catch(({ message }: Error) => this.#options.log(message));
   }
 
-  /** What the workload of a pod has written. */
+  /** What the workload of a pod has written, or its program. */
   async log(namespace: string, name: string): Promise<string> {
+    const program = this.#programs.get(`${namespace}/${name}`);
+    if (program !== undefined) return program.log();
     const node = this.pods.get(`${namespace}/${name}`)?.pod.node;
     if (node === undefined) return '';
     return (await this.nodes.get(node)!.supervisor.order({ order: 'log', pod: { namespace, name } })) as string;
@@ -239,6 +267,13 @@ export class Cluster implements ClusterApi {
         if (ready) rollout.nodeIsBack(node.name);
         this.#unattended(rollout.settle());
       },
+      onProbed: ({ namespace, name }, ready) => {
+        this.#plane.podProbed(`${namespace}/${name}`, ready);
+        this.#unattended(rollout.settle());
+      },
+      onUnhealthy: ({ namespace, name }, message) => {
+        this.#plane.podFailed(`${namespace}/${name}`, message, 'Unhealthy');
+      },
       log: this.#options.log,
     });
     supervisor.launch();
@@ -263,6 +298,38 @@ export class Cluster implements ClusterApi {
     return namespacePath(network);
   }
 
+  /** The pod's own program, where it names one. */
+  #startProgram(pod: PlacedPod): void {
+    const object = this.#plane.pod(pod.key);
+    if (object === undefined || object.metadata.uid !== pod.uid || !isActive(object)) return; // deleted meanwhile
+    const command = commandOf(object);
+    // Nobody gets past admission; this is the last door.
+    if (command === undefined || !this.topology.allowRun) return;
+    const { key, namespace, name, hostname } = pod;
+    const program = new PodProgram({
+      ...{
+        command,
+        hostname,
+        restartPolicy: object.spec.restartPolicy ?? 'Always',
+        environment: environmentOf(object),
+      },
+      enter: () => this.enterPod(this.pods.get(key)!),
+      onChange: (state) => {
+        this.#plane.podProgram(key, state);
+        if (state.state.running === undefined) {
+          // What they have found is the program that has ended.
+          const { supervisor } = this.nodes.get(pod.node)!;
+          supervisor.order({ order: 'probe', pod: { namespace, name } }).catch(() => {});
+        }
+        this.#unattended(this.rollout.settle());
+      },
+      onBackOff: (message) => this.#plane.podFailed(key, message, 'BackOff'),
+    });
+    for (const note of readinessProbes(object).notes) program.say(note);
+    this.#programs.set(key, program);
+    program.start();
+  }
+
   /** Its workload and its programs end, and then what their connections still have to say. */
   async #endPod(pod: PlacedPod): Promise<void> {
     const running = this.pods.get(pod.key)!;
@@ -270,10 +337,11 @@ export class Cluster implements ClusterApi {
     const { network, place } = running;
     const { namespace, name, hostNetwork } = pod;
     const { supervisor } = this.nodes.get(pod.node)!;
+    const own = this.#programs.get(pod.key)?.stop();
     const programs = place === undefined ? [] : [namespaceName(place.mounts)];
     const ended = endPrograms(hostNetwork ? programs : [...programs, namespaceName(network)]);
     // A node that has just died has no connections of workloads any more.
-    await Promise.all([supervisor.order({ order: 'end', pod: { namespace, name } }).catch(() => {}), ended]);
+    await Promise.all([supervisor.order({ order: 'end', pod: { namespace, name } }).catch(() => {}), ended, own]);
     if (!hostNetwork) await connectionsClosed(network);
   }
 

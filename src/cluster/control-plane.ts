@@ -2,7 +2,7 @@
  * The cluster as its objects say it should be: the store, the controllers over it, and the door through which manifests
  * come in. Nothing here touches a network; `rollout.ts` has it made.
  */
-import { admit, type Networks } from '../controllers/admit.ts';
+import { admit, type Networks, type Refusal } from '../controllers/admit.ts';
 import { Controllers } from '../controllers/controllers.ts';
 import { EventRecorder } from '../controllers/event-recorder.ts';
 import { withCondition } from '../controllers/pod-state.ts';
@@ -13,6 +13,7 @@ import { StoreError } from '../store/store-error.ts';
 import type { StoreEvent } from '../store/watch-history.ts';
 import { parseCidr } from './ip-address.ts';
 import type { ManifestObject } from './manifest-object.ts';
+import { PodReports, type ProgramState } from './pod-reports.ts';
 import { ProblemLog } from './source.ts';
 import { type SourceNode, sourceOf } from './source-tree.ts';
 import { addonObjects, frameObjects, namespaceObject, systemNamespaces } from './system-objects.ts';
@@ -42,6 +43,7 @@ export class ControlPlane {
   readonly #events: EventRecorder;
   readonly #networks: Networks;
   readonly #now: () => string;
+  readonly #reports = new PodReports();
   /** By `namespace/name` of their Service, then by name. */
   readonly #slices = new Map<string, Map<string, EndpointSlice>>();
   #changedPods = new Set<string>();
@@ -74,23 +76,29 @@ export class ControlPlane {
     const others = manifests.filter(({ object }) => object.kind !== 'Node'); // those are the topology's
     const byObject = new Map(others.map((manifest) => [manifest.object, manifest]));
     for (const manifest of others) this.#judgeNamespace(manifest, log);
-    for (const { object, path, message } of admit([...byObject.keys()], this.store, this.#networks)) {
+    for (const { object, path, message } of this.#refusals([...byObject.keys()])) {
       log.error(sourceOf(byObject.get(object)!, path), path, message);
     }
     log.throwIfErrors();
+  }
+
+  #refusals(objects: readonly KubernetesObject[]): readonly Refusal[] {
+    return admit(objects, this.store, this.#networks, this.#topology.allowRun);
   }
 
   /** Takes objects over. Pre: they were admitted. Namespaces that nobody has written are made. */
   apply(manifests: readonly ManifestObject[]): Applied[] {
     const rank = ({ object }: ManifestObject) => (object.kind === 'Namespace' ? 0 : 1);
     const results = new Map<ManifestObject, Applied>();
+    const made: Applied[] = [];
     for (const manifest of [...manifests].sort((a, b) => rank(a) - rank(b))) {
       const { object, source } = manifest;
       if (object.kind === 'Node') continue; // the topology has read it
-      this.#requireNamespace(object.metadata.namespace);
+      const namespace = this.#missingNamespace(object.metadata.namespace);
+      if (namespace !== undefined) made.push({ result: 'created', object: this.store.create(namespace) });
       results.set(manifest, this.store.apply(asWritten(object), source));
     }
-    return manifests.flatMap((manifest) => results.get(manifest) ?? []);
+    return [...made, ...manifests.flatMap((manifest) => results.get(manifest) ?? [])];
   }
 
   /** @returns of each object, whether it was there. Namespaces go last, and take along what is left in them. */
@@ -179,20 +187,40 @@ export class ControlPlane {
 
   /** The pod's network is there, and every node knows. */
   podRuns(key: string): void {
+    this.#reports.learn(key, { runs: true });
+    this.#report(key);
+  }
+
+  /** What the probes of a pod that obeys them say together. */
+  podProbed(key: string, ready: boolean): void {
+    this.#reports.learn(key, { probed: ready });
+    this.#report(key);
+  }
+
+  /** A pod's program has begun, has ended, or waits to be started again. */
+  podProgram(key: string, program: ProgramState): void {
+    this.#reports.learn(key, { program });
+    this.#report(key);
+  }
+
+  #report(key: string): void {
     const pod = this.pod(key);
-    if (pod !== undefined) this.#controllers.podStatus(pod, { phase: 'Running', ready: true });
+    const report = pod === undefined ? undefined : this.#reports.reportOf(key, pod);
+    if (report !== undefined) this.#controllers.podStatus(pod!, report);
   }
 
   /** Nothing of it runs any more. */
   podGone(key: string): void {
+    this.#reports.forget(key);
     const pod = this.pod(key);
     if (pod !== undefined) this.#controllers.finalizePod(pod);
   }
 
-  podFailed(key: string, message: string): void {
+  /** @param reason as a kubelet's events have it. */
+  podFailed(key: string, message: string, reason = 'FailedCreatePodSandBox'): void {
     const pod = this.pod(key);
     if (pod === undefined) return;
-    this.#events.record(pod, 'Warning', 'FailedCreatePodSandBox', message, 'podwire');
+    this.#events.record(pod, 'Warning', reason, message, 'podwire');
   }
 
   nodeReady(name: string, ready: boolean): void {
@@ -209,9 +237,9 @@ export class ControlPlane {
     return source === undefined ? undefined : sourceOf({ source }, path);
   }
 
-  #requireNamespace(name: string | undefined): void {
-    if (name === undefined || this.store.get(kinds.Namespace, '', name) !== undefined) return;
-    this.store.create(namespaceObject(name));
+  #missingNamespace(name: string | undefined): KubernetesObject | undefined {
+    if (name === undefined || this.store.get(kinds.Namespace, '', name) !== undefined) return undefined;
+    return namespaceObject(name);
   }
 
   #note({ type, object, previous }: StoreEvent): void {

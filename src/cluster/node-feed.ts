@@ -5,6 +5,7 @@
 import type { ZoneUpdate } from '../dns/zone-data.ts';
 import type { NodeUpdate, PodSpec, WorkloadSpec } from '../nodes/protocol.ts';
 import type { ServicesUpdate } from '../service/service-spec.ts';
+import { sameJson } from '../store/same-json.ts';
 import { compileEndpoints, compilePod, compileRoutes } from './compile.ts';
 import type { CompiledService } from './compile-services.ts';
 import type { PlacedPod } from './placed-pod.ts';
@@ -72,7 +73,8 @@ export class NodeFeed {
 
   setWorkload(workload: WorkloadSpec): void {
     const key = `${workload.namespace}/${workload.name}`;
-    if (this.#workloads.get(key)?.ready === workload.ready) return;
+    const told = this.#workloads.get(key);
+    if (told?.ready === workload.ready && sameJson(told.probes, workload.probes)) return;
     this.#workloads.set(key, workload);
     this.#changedWorkloads.add(key);
   }

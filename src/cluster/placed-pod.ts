@@ -1,7 +1,8 @@
 /** A pod as the network has it: on a node, with addresses. */
-import { isActive, isPlaced, podAddresses } from '../controllers/pod-state.ts';
+import { commandOf, isActive, isPlaced, podAddresses } from '../controllers/pod-state.ts';
 import type { WorkloadPort, WorkloadSpec } from '../nodes/protocol.ts';
 import type { Pod } from '../store/object.ts';
+import { lastingContainers, readinessProbes } from './compile-probes.ts';
 import { parseAddress } from './ip-address.ts';
 import { podMac } from './mac-address.ts';
 import type { TopologyNode } from './topology.ts';
@@ -61,22 +62,30 @@ export function placedPod(object: Pod, node: TopologyNode, macs: Set<string>): P
   };
 }
 
-/** What answers on the pod's ports: those that its containers declare, each once. */
+/** What answers on the pod's ports, and what is asked of it. A program of the pod's own takes the place of both answers. */
 export function workloadOf(object: Pod, pod: PlacedPod, namespacePath: string): WorkloadSpec {
-  const { spec } = object;
+  const hasProgram = commandOf(object) !== undefined;
+  const { uid, namespace, name, node, hostname, addresses } = pod;
+  const isNameServer = !hasProgram && namespace === SYSTEM_NAMESPACE && pod.labels['k8s-app'] === DNS_LABELS['k8s-app'];
+  return {
+    namespacePath,
+    ...{ uid, namespace, name, node, hostname, addresses },
+    ports: hasProgram ? [] : portsOf(object),
+    answers: isNameServer ? 'dns' : 'http',
+    ready: isReady(object),
+    ...readinessProbes(object),
+  };
+}
+
+/** Those that its containers declare, each once. */
+function portsOf(object: Pod): WorkloadPort[] {
   const ports = new Map<string, WorkloadPort>();
-  // A sidecar is an init container that goes on; other init containers have ended before the pod is Ready.
-  const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
-  for (const container of [...spec.containers, ...sidecars]) {
+  for (const container of lastingContainers(object)) {
     for (const { containerPort: port, protocol = 'TCP' } of container.ports ?? []) {
       ports.set(`${port}/${protocol}`, { port, protocol: protocol as WorkloadPort['protocol'] });
     }
   }
-  const { uid, namespace, name, node, hostname, addresses } = pod;
-  const isNameServer = namespace === SYSTEM_NAMESPACE && pod.labels['k8s-app'] === DNS_LABELS['k8s-app'];
-  const answers = isNameServer ? 'dns' : 'http';
-  const ready = isReady(object);
-  return { uid, namespacePath, namespace, name, node, hostname, addresses, ports: [...ports.values()], answers, ready };
+  return [...ports.values()];
 }
 
 /** A pod may declare that it is not ready. */

@@ -23,6 +23,8 @@ export interface Backend {
   readonly createPod: (pod: PlacedPod) => string;
   /** Resolves when the node's packets see it. */
   readonly tell: (node: string, update: NodeUpdate) => Promise<void>;
+  /** Every node knows it: its program may begin. */
+  readonly startPod: (pod: PlacedPod) => void;
   /** Ends everything that runs in the pod; resolves when its connections have ended, or after a grace. */
   readonly endPod: (pod: PlacedPod) => Promise<void>;
   /** The pod's network goes. */
@@ -212,6 +214,7 @@ export class Rollout {
       return;
     }
     running.told = true;
+    this.#backend.startPod(running.pod);
     this.#plane.podRuns(key);
   }
 

@@ -1,5 +1,5 @@
 /** What a cluster has, in a few lines, for whoever has just started it. */
-import { controllerOf, isActive, isReady as isPodReady, isTerminal } from '../controllers/pod-state.ts';
+import { controllerOf, isActive, isReady as isPodReady } from '../controllers/pod-state.ts';
 import type { Event, KubernetesObject, Pod, Service } from '../store/object.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { kinds, type Resource } from '../store/resources.ts';
@@ -27,7 +27,10 @@ const workloads: readonly Resource[] = [
 
 export function summarize(store: ObjectStore): Summary {
   const pods = store.list(kinds.Pod).filter(isActive);
-  const unready = pods.filter((pod) => declaresReady(pod) && !isPodReady(pod));
+  const isSystem = ({ metadata }: Pod) => (metadata.namespace === SYSTEM_NAMESPACE ? 0 : 1);
+  const unready = pods
+    .filter((pod) => declaresReady(pod) && !isPodReady(pod))
+    .sort((a, b) => isSystem(a) - isSystem(b)); // without names nothing works
   const reasons = unready.length === 0 ? new Map<string, string>() : lastWarnings(store);
   return {
     pods: pods.length,
@@ -53,7 +56,8 @@ function workloadRows(store: ObjectStore, resource: Resource): string[][] {
 function readyOf(store: ObjectStore, object: KubernetesObject): string {
   if (object.kind === 'Pod') return isPodReady(object as Pod) ? '1/1' : '0/1';
   const pods = podsOf(store, object);
-  if (object.kind === 'Job') return `${pods.filter(isTerminal).length}/${pods.length}`;
+  if (object.kind === 'Job')
+    return `${pods.filter(({ status }) => status?.phase === 'Succeeded').length}/${pods.length}`;
   return `${pods.filter(isPodReady).length}/${pods.length}`;
 }
 

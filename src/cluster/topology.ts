@@ -39,6 +39,8 @@ export interface Topology {
   vni: number;
   offload: boolean;
   underlay: UnderlayKind;
+  /** May pods start programs of this machine? No document can say so: manifests come from elsewhere. */
+  allowRun: boolean;
   /** The pod network's blocks, IPv4 first. */
   podSubnets: string[];
   /** Where Services' cluster IPs come from, IPv4 first. */
@@ -72,6 +74,7 @@ export interface TopologyOptions {
   readonly mtu?: number | undefined;
   readonly offload?: 'on' | 'off' | undefined;
   readonly underlay?: UnderlayKind | undefined;
+  readonly allowRun?: boolean | undefined;
 }
 
 /** The outside router has the first address of the underlay, nodes the following. */
@@ -116,6 +119,7 @@ export function planTopology(
     vni: spec.vni,
     offload: options.offload === undefined ? spec.offload : options.offload === 'on',
     underlay: options.underlay ?? 'auto',
+    allowRun: options.allowRun === true,
     podSubnets: spec.podSubnets.map(formatCidr),
     serviceSubnets: spec.serviceSubnets.map(formatCidr),
     nodes,

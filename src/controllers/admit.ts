@@ -8,6 +8,7 @@ import type { ObjectStore } from '../store/object-store.ts';
 import { resourceOf } from '../store/resources.ts';
 import { sameJson } from '../store/same-json.ts';
 import { PodAdmission } from './admit-pods.ts';
+import { judgeProgram } from './admit-programs.ts';
 import { ServiceAdmission } from './admit-services.ts';
 import { isTerminating } from './pod-state.ts';
 
@@ -36,8 +37,16 @@ const immutable: Readonly<Record<string, readonly string[]>> = {
   Job: ['selector', 'template', 'completionMode'],
 };
 
-/** @param objects of one request: judged together, and each instead of what it replaces */
-export function admit(objects: readonly KubernetesObject[], store: ObjectStore, networks: Networks): Refusal[] {
+/**
+ * @param objects of one request: judged together, and each instead of what it replaces
+ * @param allowRun may pods start programs of this machine?
+ */
+export function admit(
+  objects: readonly KubernetesObject[],
+  store: ObjectStore,
+  networks: Networks,
+  allowRun = false,
+): Refusal[] {
   const refusals: Refusal[] = [];
   const pods = new PodAdmission(objects, store, networks);
   const services = new ServiceAdmission(store, networks);
@@ -52,6 +61,7 @@ export function admit(objects: readonly KubernetesObject[], store: ObjectStore, 
     }
     if (stored !== undefined) refuseChanges(object, stored, refuse);
     pods.judgeNode(object, refuse);
+    judgeProgram(object, store, allowRun, refuse);
     if (object.kind === 'Pod') pods.judge(object as Pod, stored as Pod | undefined, refuse);
     if (object.kind === 'Service') services.judge(object as Service, stored as Service | undefined, refuse);
   }

@@ -6,12 +6,18 @@ import type { Context } from './context.ts';
 import { joined, suffix, templateHash } from './names.ts';
 import { keyOf, splitKey } from './object-key.ts';
 import { podFromTemplate } from './pod-from-template.ts';
-import { controllerOf, isActive, isReady, isReplicaNews, isTerminating, withCondition } from './pod-state.ts';
+import {
+  commandOf,
+  controllerOf,
+  isActive,
+  isReady,
+  isReplicaNews,
+  isTerminating,
+  withCondition,
+} from './pod-state.ts';
 import type { Controller } from './reconciler.ts';
 
 const INDEX = 'batch.kubernetes.io/job-completion-index';
-/** Programs that podwire really runs say themselves when they are done. */
-const RUN = 'podwire.dev/run';
 
 export class Jobs implements Controller {
   readonly name = 'job-controller';
@@ -24,7 +30,8 @@ export class Jobs implements Controller {
   notice({ type, object, previous }: StoreEvent, dirty: (key: string) => void): void {
     if (object.kind === 'Job') dirty(keyOf(object));
     if (object.kind !== 'Pod') return;
-    if (type === 'MODIFIED' && !isReplicaNews(object as Pod, previous as Pod)) return;
+    const [now, before] = [object as Pod, previous as Pod | undefined];
+    if (type === 'MODIFIED' && !isReplicaNews(now, before) && restartsOf(now) === restartsOf(before!)) return;
     const owner = controllerOf(object);
     if (owner?.kind === 'Job') dirty(`${object.metadata.namespace}/${owner.name}`);
   }
@@ -41,17 +48,18 @@ export class Jobs implements Controller {
     // Without completions one success is the end: the pods still running are left to end (a work queue).
     const isComplete = completions === undefined ? succeeded > 0 && active.length === 0 : succeeded >= completions;
     const open = completions === undefined ? (succeeded > 0 ? 0 : parallelism) : completions - succeeded;
-    const wanted = suspend === true || isComplete ? 0 : Math.min(parallelism, open);
-    const isQueueClosed = completions === undefined && succeeded > 0;
+    const isFailed = !isComplete && hasFailed(job, pods);
+    const wanted = suspend === true || isComplete || isFailed ? 0 : Math.min(parallelism, open);
+    const isQueueClosed = completions === undefined && succeeded > 0 && !isFailed;
     if (active.length < wanted) this.#create(job, pods, wanted - active.length);
     else if (!isQueueClosed) for (const pod of active.slice(wanted)) this.#delete(job, pod);
-    this.#report(job, isComplete);
+    this.#report(job, isComplete, isFailed);
   }
 
-  /** Nothing runs in the pods of Jobs: to be ready is to be done. */
+  /** Nothing runs in most pods of Jobs: to be ready is to be done. Programs say themselves when they are. */
   #endWhenReady(pod: Pod): void {
     const { store, now } = this.#context;
-    if (!isActive(pod) || !isReady(pod) || pod.metadata.annotations?.[RUN] !== undefined) return;
+    if (!isActive(pod) || !isReady(pod) || commandOf(pod) !== undefined) return;
     const conditions = withCondition(
       pod.status?.conditions,
       { type: 'Ready', status: 'False', reason: 'PodCompleted' },
@@ -86,7 +94,7 @@ export class Jobs implements Controller {
     events.record(job, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`, this.name);
   }
 
-  #report(job: Job, isComplete: boolean): void {
+  #report(job: Job, isComplete: boolean, isFailed: boolean): void {
     const { store, now, events } = this.#context;
     const pods = store.ownedBy(kinds.Pod, job.metadata.uid);
     const active = pods.filter(isActive);
@@ -98,6 +106,12 @@ export class Jobs implements Controller {
     if (isComplete && status.completionTime === undefined) {
       events.record(job, 'Normal', 'Completed', 'Job completed', this.name);
     }
+    const reason = 'BackoffLimitExceeded';
+    const message = 'Job has reached the specified backoff limit';
+    const failed = {
+      conditions: withCondition(status.conditions, { type: 'Failed', status: 'True', reason, message }, now()),
+    };
+    if (isFailed && !isMarkedFailed(job)) events.record(job, 'Warning', reason, message, this.name);
     store.updateStatus({
       ...job,
       status: {
@@ -108,6 +122,7 @@ export class Jobs implements Controller {
         succeeded: doneBy(job, pods),
         failed: pods.filter((pod) => pod.status?.phase === 'Failed').length,
         ...(isComplete ? completed : {}),
+        ...(isFailed ? failed : {}),
       },
     });
   }
@@ -133,4 +148,29 @@ function indexOf(pod: Pod): string | undefined {
 function doneBy(job: Job, pods: readonly Pod[]): number {
   const done = pods.filter(isDone);
   return job.spec.completionMode === 'Indexed' ? new Set(done.map(indexOf)).size : done.length;
+}
+
+/** What a Job without a limit of its own has (pkg/apis/batch/v1/defaults.go). */
+const BACKOFF_LIMIT = 6;
+
+/**
+ * Too many of its pods have failed, or where they start anew on failure, their programs. It stays failed
+ * (pkg/controller/job/job_controller.go, exceedsBackoffLimit and pastBackoffLimitOnFailure).
+ */
+function hasFailed(job: Job, pods: readonly Pod[]): boolean {
+  if (isMarkedFailed(job)) return true;
+  const { backoffLimit = BACKOFF_LIMIT, template } = job.spec;
+  if (pods.filter((pod) => pod.status?.phase === 'Failed').length > backoffLimit) return true;
+  if (template.spec?.restartPolicy !== 'OnFailure') return false;
+  const running = pods.filter((pod) => pod.status?.phase === 'Running');
+  const restarts = running.reduce((sum, pod) => sum + restartsOf(pod), 0);
+  return restarts > 0 && restarts >= backoffLimit;
+}
+
+function isMarkedFailed({ status }: Job): boolean {
+  return status?.conditions?.some(({ type, status: holds }) => type === 'Failed' && holds === 'True') === true;
+}
+
+function restartsOf({ status }: Pod): number {
+  return (status?.containerStatuses ?? []).reduce((sum, { restartCount }) => sum + restartCount, 0);
 }

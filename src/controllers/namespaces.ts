@@ -14,7 +14,8 @@ export class Namespaces implements Controller {
 
   notice({ type, object }: StoreEvent, dirty: (key: string) => void): void {
     const { namespace } = object.metadata;
-    if (type === 'ADDED' && namespace !== undefined && namespace !== '') dirty(namespace);
+    if (type !== 'ADDED' || namespace === undefined || namespace === '') return;
+    if (this.#context.store.get(kinds.Namespace, '', namespace) === undefined) dirty(namespace);
   }
 
   sync(name: string): void {

@@ -1,5 +1,5 @@
 /** Whether pods are Ready: what runs in them, what they say of themselves, and the node under them. */
-import type { PodCondition } from 'kubernetes-types/core/v1.d.ts';
+import type { ContainerStatus, PodCondition } from 'kubernetes-types/core/v1.d.ts';
 import type { Pod } from '../store/object.ts';
 import { kinds } from '../store/resources.ts';
 import type { StoreEvent } from '../store/watch-history.ts';
@@ -17,6 +17,8 @@ export interface PodReport {
   readonly phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed';
   /** Does everything in it answer? */
   readonly ready: boolean;
+  /** Of pods that run a program. */
+  readonly containerStatuses?: ContainerStatus[];
 }
 
 export class PodReadiness implements Controller {
@@ -47,7 +49,7 @@ export class PodReadiness implements Controller {
     if (pod !== undefined && !isTerminal(pod)) this.#write(pod, report);
   }
 
-  #write(pod: Pod, { phase, ready }: PodReport): void {
+  #write(pod: Pod, { phase, ready, ...statuses }: PodReport): void {
     const { store, index, now } = this.#context;
     const node = index.nodes.get(pod.spec.nodeName ?? '');
     const isOver = phase === 'Succeeded' || phase === 'Failed';
@@ -65,6 +67,6 @@ export class PodReadiness implements Controller {
     }
     const startTime = pod.status?.startTime ?? (phase === 'Pending' ? undefined : time);
     const started = startTime === undefined ? {} : { startTime };
-    store.updateStatus({ ...pod, status: { ...pod.status, phase, conditions: conditions!, ...started } });
+    store.updateStatus({ ...pod, status: { ...pod.status, phase, conditions: conditions!, ...started, ...statuses } });
   }
 }

@@ -48,6 +48,14 @@ export function podAddresses(pod: Pod): readonly string[] {
   return podIP === undefined || podIP === '' ? [] : [podIP];
 }
 
+/** Names the program that a pod runs in place of its images. */
+export const RUN = 'podwire.dev/run';
+
+/** What `sh -c` is to run in the pod; undefined for a pod whose ports podwire itself answers on. */
+export function commandOf({ metadata }: KubernetesObject): string | undefined {
+  return metadata.annotations?.[RUN];
+}
+
 /** Is the pod on its node, with all its addresses? From here on the node has it, until `finalizePod`. */
 export function isPlaced(pod: Pod): boolean {
   return pod.status?.hostIP !== undefined;

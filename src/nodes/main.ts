@@ -103,7 +103,7 @@ function start(settings: NodeSettings): Node {
   const log = (message: string) => process.stderr.write(`${settings.name}: ${message}\n`);
   return {
     dataplane: new DataplaneThread(settings),
-    pods: new PodServices(log),
+    pods: new PodServices(log, (message) => void process.send?.(message)),
   };
 }
 

@@ -85,6 +85,7 @@ class ProbeRun {
     let timer: NodeJS.Timeout | undefined;
     try {
       const [host, port] = [target.host ?? this.#pod.address, Number(target.port)];
+      if (!(port >= 1)) return `no port of its container is named ${JSON.stringify(target.port)}`;
       const socket = connectFrom(this.#pod.nodeNamespacePath, host, port);
       this.#socket = socket;
       timer = setTimeout(() => socket.destroy(new Error('no answer in time')), timeoutSeconds * 1000);

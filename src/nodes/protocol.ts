@@ -3,6 +3,7 @@
  * other, and everything that a node's two threads say to each other. Messages are structured clones, so typed arrays
  * travel as they are. Every change of configuration has a version, and is acknowledged when packets see it.
  */
+import type { Probe } from 'kubernetes-types/core/v1.d.ts';
 import type { CaptureSpec, Loss } from '../dataplane/capture.ts';
 import type { CounterSnapshot } from '../dataplane/counters.ts';
 import type { ZoneUpdate } from '../dns/zone-data.ts';
@@ -64,6 +65,10 @@ export interface WorkloadSpec extends WorkloadPod {
   readonly answers: 'http' | 'dns';
   /** What `/healthz` says. */
   readonly ready: boolean;
+  /** Readiness probes that decide whether the pod is Ready: one a container, ports as numbers. */
+  readonly probes: readonly Readonly<Probe>[];
+  /** For its log. */
+  readonly notes: readonly string[];
 }
 
 export interface WorkloadPort {
@@ -101,7 +106,7 @@ export interface NodeUpdate {
   readonly endpoints?: readonly EndpointSpec[];
   readonly routes?: readonly RouteSpec[];
   readonly links?: readonly LinkSpec[];
-  /** New ones, and those whose readiness has changed. They end by an order, not by an update. */
+  /** New ones, and those whose readiness or probes have changed. They end by an order, not by an update. */
   readonly workloads?: readonly WorkloadSpec[];
   readonly services?: ServicesUpdate;
   /** For a node whose pods serve names. */
@@ -114,8 +119,11 @@ export type Question = 'connections' | 'counters';
 
 /** What a pod's workload is asked for. */
 export interface WorkloadOrder {
-  /** `end` closes its connections, and is answered when they have ended; `log` is answered with what it has written. */
-  readonly order: 'end' | 'log';
+  /**
+   * `end` closes its connections, and is answered when they have ended; `log` is answered with what it has written;
+   * `probe` forgets what its probes have found.
+   */
+  readonly order: 'end' | 'log' | 'probe';
   readonly pod: PodName;
 }
 
@@ -137,7 +145,11 @@ export type ToNode =
 export type FromNode =
   | { readonly type: 'applied'; readonly version: number }
   | { readonly type: 'failed'; readonly version: number; readonly message: string }
-  | { readonly type: 'answer'; readonly id: number; readonly body: unknown };
+  | { readonly type: 'answer'; readonly id: number; readonly body: unknown }
+  /** What a pod's probes say together, when that changes; unready when they begin. */
+  | { readonly type: 'probed'; readonly pod: PodName; readonly ready: boolean }
+  /** A probe has failed. */
+  | { readonly type: 'unhealthy'; readonly pod: PodName; readonly message: string };
 
 /** Control thread to dataplane thread: the same, compiled. */
 export type ToDataplane =

@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { programUrl } from '../installation.ts';
-import type { FromNode, NodeSettings, NodeUpdate, Question, ToNode, WorkloadOrder } from './protocol.ts';
+import type { FromNode, NodeSettings, NodeUpdate, PodName, Question, ToNode, WorkloadOrder } from './protocol.ts';
 
 /** First restart comes at once; a node that keeps dying waits longer each time, up to this. */
 const RESTART_DELAY_MAX_MS = 5_000;
@@ -21,6 +21,10 @@ export interface NodeHost {
   readonly fullUpdate: () => NodeUpdate;
   /** Readiness changed: true once everything it must know is applied. */
   readonly onReady: (ready: boolean) => void;
+  /** What a pod's probes say together. */
+  readonly onProbed: (pod: PodName, ready: boolean) => void;
+  /** One of them has failed. */
+  readonly onUnhealthy: (pod: PodName, message: string) => void;
   readonly log: (message: string) => void;
 }
 
@@ -143,6 +147,12 @@ export class NodeSupervisor {
       case 'answer':
         this.#questions.get(message.id)?.resolve(message.body);
         this.#questions.delete(message.id);
+        return;
+      case 'probed':
+        this.#host.onProbed(message.pod, message.ready);
+        return;
+      case 'unhealthy':
+        this.#host.onUnhealthy(message.pod, message.message);
         return;
     }
   }

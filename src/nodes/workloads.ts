@@ -96,7 +96,7 @@ export class Workloads {
     const workload = new RunningWorkload(uid, { name, namespace, node, hostname, addresses }, ready);
     this.#running.set(key, workload);
     const problems = this.#listen(workload, spec);
-    for (const problem of problems) workload.log(problem);
+    for (const line of [...spec.notes, ...problems]) workload.log(line);
     return problems;
   }
 
@@ -124,6 +124,11 @@ export class Workloads {
   setReady(pod: PodName, ready: boolean): void {
     const workload = this.#running.get(keyOf(pod));
     if (workload !== undefined) workload.ready = ready;
+  }
+
+  /** Puts a line into the pod's log. */
+  say(pod: PodName, line: string): void {
+    this.#running.get(keyOf(pod))?.log(line);
   }
 
   /** The last 64 KB: time, client, request. Undefined for a pod that does not run here. */

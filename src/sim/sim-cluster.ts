@@ -55,6 +55,7 @@ export class SimCluster {
     this.#rollout = new Rollout(this.topology, this.plane, {
       podInterface: '',
       createPod: () => '',
+      startPod: () => {},
       tell: async (node, update) => this.#tell(node, update),
       endPod: async ({ key }) => {
         this.#served.get(key)?.close();
@@ -139,6 +140,8 @@ export class SimCluster {
     this.#served.get(key)?.close();
     const end = this.#endOf.get(`${node} ${spec.addresses[0]}`)!;
     this.#served.set(key, { spec, close: end.use((endpoint) => serveWorkload(endpoint, spec)) });
+    // What answers here answers probes too.
+    if (spec.probes.length > 0) this.plane.podProbed(key, true);
   }
 
   #drops(): Map<string, number> {

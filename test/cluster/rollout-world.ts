@@ -2,7 +2,7 @@
 import { ControlPlane } from '../../src/cluster/control-plane.ts';
 import { readManifests } from '../../src/cluster/manifests.ts';
 import { Rollout } from '../../src/cluster/rollout.ts';
-import { planTopology } from '../../src/cluster/topology.ts';
+import { planTopology, type TopologyOptions } from '../../src/cluster/topology.ts';
 import type { NodeUpdate } from '../../src/nodes/protocol.ts';
 
 export class RolloutWorld {
@@ -19,9 +19,9 @@ export class RolloutWorld {
   /** Called before a pod has ended. */
   ending: (key: string) => Promise<void> = async () => {};
 
-  constructor(nodes = 2) {
+  constructor(nodes = 2, options: TopologyOptions = {}) {
     let uids = 0;
-    this.topology = planTopology({ cluster: undefined, objects: [] }, { nodes });
+    this.topology = planTopology({ cluster: undefined, objects: [] }, { nodes, ...options });
     this.plane = new ControlPlane(this.topology, { now: () => '2026-01-01T00:00:00Z', uid: () => `uid-${++uids}` });
     this.rollout = new Rollout(this.topology, this.plane, {
       podInterface: 'eth0',
@@ -30,6 +30,7 @@ export class RolloutWorld {
         this.log.push(`create ${key}`);
         return `/networks/${key}`;
       },
+      startPod: ({ key }) => this.log.push(`start ${key}`),
       tell: async (node, update) => {
         this.log.push(`tell ${node}`);
         this.updates.push({ node, update });

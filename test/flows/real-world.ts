@@ -149,6 +149,8 @@ export class RealWorld implements FlowWorld {
       name: node.name,
       settings: () => compileSettings(topology, node, undefined),
       fullUpdate: () => update,
+      onProbed: () => {},
+      onUnhealthy: () => {},
       onReady: () => {},
       log: (message) => process.stderr.write(`${message}\n`),
     });

@@ -32,6 +32,8 @@ export class TestPod {
       ports,
       answers: 'http',
       ready: true,
+      probes: [],
+      notes: [],
     };
     onTestFinished(() => void close(this.network));
   }

@@ -47,6 +47,18 @@ describe('the shop of examples/', () => {
   });
 });
 
+test('pods whose readinessProbes are obeyed are Ready, and none starts a program of this machine', async () => {
+  const cluster = await createCluster({ backend: 'sim', nodes: 1 });
+  const pod = (annotations: string) => `apiVersion: v1
+kind: Pod
+metadata: {name: a, annotations: {${annotations}}}
+spec: {containers: [{name: c, image: i, ports: [{containerPort: 80}], readinessProbe: {tcpSocket: {port: 80}}}]}`;
+  await expect(cluster.apply(pod('podwire.dev/run: serve'))).rejects.toThrow('--allow-run');
+  await cluster.apply(pod('podwire.dev/probes: obey'));
+  expect(cluster.pod('pod/a')).toMatchObject({ ready: true });
+  await cluster.close();
+});
+
 describe('what a probe is told', () => {
   const pods = `apiVersion: v1
 kind: Pod

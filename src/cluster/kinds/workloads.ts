@@ -42,7 +42,7 @@ export const deploymentKind: ObjectKind<Deployment> = {
 
   /** apps/validation: ValidateDeploymentSpec. */
   check({ spec }, problems) {
-    problems.count('spec.replicas', spec.replicas);
+    checkReplicas(spec.replicas, problems);
     problems.count('spec.minReadySeconds', spec.minReadySeconds);
     problems.count('spec.revisionHistoryLimit', spec.revisionHistoryLimit);
     problems.count('spec.progressDeadlineSeconds', spec.progressDeadlineSeconds);
@@ -65,7 +65,7 @@ export const replicaSetKind: ObjectKind<ReplicaSet> = {
   },
 
   check({ spec }, problems) {
-    problems.count('spec.replicas', spec.replicas);
+    checkReplicas(spec.replicas, problems);
     problems.count('spec.minReadySeconds', spec.minReadySeconds);
     checkOwnSelector(spec.selector, labelsOf(spec.template), problems);
     checkTemplate(spec.template, 'spec.template', ['Always'], problems);
@@ -88,7 +88,7 @@ export const replicationControllerKind: ObjectKind<ReplicationController> = {
 
   /** core/validation: ValidateReplicationControllerSpec. */
   check({ spec }, problems) {
-    problems.count('spec.replicas', spec.replicas);
+    checkReplicas(spec.replicas, problems);
     problems.count('spec.minReadySeconds', spec.minReadySeconds);
     const { selector = {}, template } = spec;
     checkTemplate(template, 'spec.template', ['Always'], problems);
@@ -126,7 +126,7 @@ export const statefulSetKind: ObjectKind<StatefulSet> = {
 
   /** apps/validation: ValidateStatefulSetSpec. */
   check({ spec }, problems) {
-    problems.count('spec.replicas', spec.replicas);
+    checkReplicas(spec.replicas, problems);
     problems.count('spec.minReadySeconds', spec.minReadySeconds);
     problems.count('spec.ordinals.start', spec.ordinals?.start);
     problems.choice('spec.podManagementPolicy', spec.podManagementPolicy, ['OrderedReady', 'Parallel']);
@@ -196,4 +196,14 @@ function checkShare(share: number | string | undefined, path: string, problems: 
   else if (share !== undefined && !(/^[0-9]{1,3}%$/.test(share) && Number.parseInt(share, 10) <= 100)) {
     problems.refuse(path, `found ${shown(share)}, expected a whole number, or a percentage such as "25%"`);
   }
+}
+
+/** What one machine can hold, with room: each pod is a network namespace of the kernel's. */
+const REPLICAS_MAX = 5000;
+const INT32_MAX = 0x7fff_ffff;
+
+function checkReplicas(replicas: number | undefined, problems: ObjectCheck): void {
+  problems.count('spec.replicas', replicas);
+  if (replicas === undefined || replicas <= REPLICAS_MAX || replicas > INT32_MAX) return;
+  problems.refuse('spec.replicas', `found ${replicas}, expected at most ${REPLICAS_MAX}: all pods run on this machine`);
 }

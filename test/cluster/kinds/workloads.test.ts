@@ -144,6 +144,11 @@ describe('refused', () => {
       'spec.replicas: found 3000000000, expected a whole number from 0 to 2147483647',
     ],
     [
+      'replicas that no machine holds',
+      apps('StatefulSet', ', replicas: 5001'),
+      'spec.replicas: found 5001, expected at most 5000: all pods run on this machine',
+    ],
+    [
       'replicas in quotes',
       apps('ReplicaSet', ', replicas: "2"'),
       'spec.replicas: found the string "2", expected a whole number; remove the quotes',

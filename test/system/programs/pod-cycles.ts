@@ -37,6 +37,8 @@ const supervisor = new Supervisor({
   name: node!.name,
   settings: () => compileSettings(topology, node!, undefined),
   fullUpdate: () => ({ version: ++version }),
+  onProbed: () => {},
+  onUnhealthy: () => {},
   onReady: () => {},
   log: (message) => process.stderr.write(`${message}\n`),
 });
