@@ -6,6 +6,7 @@ import { admit, type Networks, type Refusal } from '../controllers/admit.ts';
 import { Controllers } from '../controllers/controllers.ts';
 import { EventRecorder } from '../controllers/event-recorder.ts';
 import { withCondition } from '../controllers/pod-state.ts';
+import { SERVICE_NAME } from '../controllers/slice-set.ts';
 import type { EndpointSlice, KubernetesObject, Node, Pod, Service } from '../store/object.ts';
 import { type Applied, ObjectStore } from '../store/object-store.ts';
 import { kinds, type Resource, resourceOf } from '../store/resources.ts';
@@ -33,8 +34,6 @@ export interface Changes {
   /** All of them, when one has come or gone. */
   readonly namespaces: readonly string[] | undefined;
 }
-
-const SERVICE_NAME = 'kubernetes.io/service-name';
 
 export class ControlPlane {
   readonly store: ObjectStore;

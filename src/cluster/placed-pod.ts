@@ -1,5 +1,5 @@
 /** A pod as the network has it: on a node, with addresses. */
-import { commandOf, isActive, isPlaced, podAddresses } from '../controllers/pod-state.ts';
+import { commandOf, declaresReady, isActive, isPlaced, podAddresses } from '../controllers/pod-state.ts';
 import type { WorkloadPort, WorkloadSpec } from '../nodes/protocol.ts';
 import type { Pod } from '../store/object.ts';
 import { lastingContainers, readinessProbes } from './compile-probes.ts';
@@ -72,7 +72,7 @@ export function workloadOf(object: Pod, pod: PlacedPod, namespacePath: string): 
     ...{ uid, namespace, name, node, hostname, addresses },
     ports: hasProgram ? [] : portsOf(object),
     answers: isNameServer ? 'dns' : 'http',
-    ready: isReady(object),
+    ready: declaresReady(object),
     ...readinessProbes(object),
   };
 }
@@ -86,11 +86,6 @@ function portsOf(object: Pod): WorkloadPort[] {
     }
   }
   return [...ports.values()];
-}
-
-/** A pod may declare that it is not ready. */
-export function isReady({ metadata }: Pod): boolean {
-  return metadata.annotations?.['podwire.dev/ready'] !== 'false';
 }
 
 function hostnameOf(podName: string): string {

@@ -1,9 +1,9 @@
 /** What a cluster has, in a few lines, for whoever has just started it. */
-import { controllerOf, isActive, isReady as isPodReady } from '../controllers/pod-state.ts';
+import { controllerOf, declaresReady, isActive, isReady as isPodReady } from '../controllers/pod-state.ts';
 import type { Event, KubernetesObject, Pod, Service } from '../store/object.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { kinds, type Resource } from '../store/resources.ts';
-import { isReady as declaresReady, SYSTEM_NAMESPACE } from './placed-pod.ts';
+import { SYSTEM_NAMESPACE } from './placed-pod.ts';
 
 export interface Summary {
   readonly pods: number;

@@ -1,4 +1,5 @@
 /** What a cluster has before anybody applies anything: as kubeadm leaves it, where that shapes the network. */
+import { SERVICE_NAME } from '../controllers/slice-set.ts';
 import type { KubernetesObject, Node } from '../store/object.ts';
 import { formatAddress, nthAddress, parseCidr } from './ip-address.ts';
 import { DNS_LABELS, SYSTEM_NAMESPACE } from './placed-pod.ts';
@@ -77,7 +78,7 @@ function apiService(topology: Topology): KubernetesObject {
 }
 
 function apiEndpoints({ nodes }: Topology): KubernetesObject {
-  const labels = { 'kubernetes.io/service-name': 'kubernetes' };
+  const labels = { [SERVICE_NAME]: 'kubernetes' };
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',

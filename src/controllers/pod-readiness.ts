@@ -5,12 +5,9 @@ import { kinds } from '../store/resources.ts';
 import type { StoreEvent } from '../store/watch-history.ts';
 import type { Context } from './context.ts';
 import { keyOf, splitKey } from './object-key.ts';
-import { hasCondition, isTerminal, withCondition } from './pod-state.ts';
+import { declaresReady, hasCondition, isTerminal, withCondition } from './pod-state.ts';
 import type { Controller } from './reconciler.ts';
 import { isReadyNode } from './scheduler.ts';
-
-/** A pod with this annotation and the value `"false"` declares itself unready. */
-const READY = 'podwire.dev/ready';
 
 /** What whoever runs a pod knows of it. */
 export interface PodReport {
@@ -53,7 +50,7 @@ export class PodReadiness implements Controller {
     const { store, index, now } = this.#context;
     const node = index.nodes.get(pod.spec.nodeName ?? '');
     const isOver = phase === 'Succeeded' || phase === 'Failed';
-    const isWilling = pod.metadata.annotations?.[READY] !== 'false';
+    const isWilling = declaresReady(pod);
     const isNodeReady = node !== undefined && isReadyNode(node);
     const states: readonly (readonly [type: string, holds: boolean])[] = [
       ['Initialized', phase !== 'Pending'],

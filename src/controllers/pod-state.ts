@@ -76,3 +76,10 @@ export function controllerOf(object: KubernetesObject) {
   const owners = object.metadata.ownerReferences;
   return owners?.find(({ controller }) => controller === true);
 }
+
+/** A pod with this annotation and the value `"false"` declares itself unready. */
+const READY = 'podwire.dev/ready';
+
+export function declaresReady({ metadata }: Pod): boolean {
+  return metadata.annotations?.[READY] !== 'false';
+}
