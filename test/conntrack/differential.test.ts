@@ -10,7 +10,7 @@ import { answerTo, isError, keyOf, SlowConntrack, type SlowPacket, type SlowVerd
 import { Tracker } from './tracker.ts';
 
 /** `PODWIRE_PACKETS=1000000` makes it 100,000. */
-const PACKETS = Number(process.env['PODWIRE_PACKETS'] ?? 300_000) / 10;
+const PACKETS = Number(process.env['PODWIRE_PACKETS'] ?? 100_000) / 10;
 const hosts = { 4: ['10.1.0.2', '10.1.0.3', '10.1.1.5'], 6: ['fd00::2', 'fd00::3', 'fd00::5'] } as const;
 /** Services of one backend, so that reply tuples meet. */
 const services = ['10.96.0.1', '10.96.0.2'] as const;

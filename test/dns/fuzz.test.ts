@@ -5,7 +5,7 @@ import { optRecord, query, readAnswer, reverseName, types, wireName, words } fro
 import { Client, shop, shopZone } from './shop.ts';
 
 /** `PODWIRE_PACKETS=1000000` makes it 200,000. */
-const MESSAGES = Number(process.env['PODWIRE_PACKETS'] ?? 300_000) / 5;
+const MESSAGES = Number(process.env['PODWIRE_PACKETS'] ?? 100_000) / 5;
 const names = [
   ...shop.flatMap(({ name, namespace }) => [
     `${name}.${namespace}.svc.cluster.local`,

@@ -12,7 +12,7 @@ const reject: Instruction = [Op.Return, 0, 0, 0];
 const frame = Uint8Array.from({ length: 60 }, (_, i) => (i * 37 + 5) & 255);
 const AT = 100;
 /** Random ones; `PODWIRE_PACKETS=1000000` makes it 60,000. */
-const PROGRAMS = Math.round((Number(process.env['PODWIRE_PACKETS'] ?? 300_000) * 6) / 100);
+const PROGRAMS = Math.round((Number(process.env['PODWIRE_PACKETS'] ?? 100_000) * 6) / 100);
 
 function program(...instructions: readonly Instruction[]): Int32Array {
   return Int32Array.from(instructions.flat());

@@ -8,7 +8,7 @@ import { type Random, withRandom } from '../support/random.ts';
 import { Wire } from './wire.ts';
 
 /** `PODWIRE_PACKETS=1000000` makes it 100,000. */
-const FRAMES = Number(process.env['PODWIRE_PACKETS'] ?? 300_000) / 10;
+const FRAMES = Number(process.env['PODWIRE_PACKETS'] ?? 100_000) / 10;
 const A = ['10.244.0.2', 'fd00::2'];
 const B = ['10.244.1.2', 'fd00::1:2'];
 const IPV4 = 0x0800;

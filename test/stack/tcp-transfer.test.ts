@@ -9,7 +9,7 @@ const A = ['10.244.0.2', 'fd00::2'];
 const B = ['10.244.1.2', 'fd00::1:2'];
 const LONG_MS = 3_600_000;
 /** `PODWIRE_PACKETS=1000000` makes it 1,000. */
-const TRANSFERS = Number(process.env['PODWIRE_PACKETS'] ?? 300_000) / 1000;
+const TRANSFERS = Number(process.env['PODWIRE_PACKETS'] ?? 60_000) / 1000;
 
 interface Received {
   readonly parts: Uint8Array[];

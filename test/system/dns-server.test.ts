@@ -5,10 +5,10 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { DnsServer, type DnsServerOptions } from '../../src/dns/server.ts';
 import { bindUdp, listenTcp } from '../../src/sys/listen.ts';
+import { type Answer, query, readAnswer, words } from '../dns/messages.ts';
+import { endpoint, service, shop, shopZone } from '../dns/shop.ts';
 import { Random } from '../support/random.ts';
 import { missing } from '../support/requires.ts';
-import { type Answer, query, readAnswer, words } from './messages.ts';
-import { endpoint, service, shop, shopZone } from './shop.ts';
 
 const lacks = missing('linux');
 const name = 'web.default.svc.cluster.local';

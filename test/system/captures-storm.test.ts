@@ -6,14 +6,14 @@ import { describe, expect, test } from 'vitest';
 import { Verdicts } from '../../src/dataplane/capture.ts';
 import { expire } from '../../src/dataplane/receive.ts';
 import { Drop } from '../../src/packet/outcome.ts';
+import { API, CapturedWorld, HOST, judge, N2, N3, UNDERLAY, WEB } from '../dataplane/captured-world.ts';
+import { arp, NEXT_HOP, solicitation } from '../dataplane/link-frames.ts';
+import type { Storm } from '../dataplane/packet-storm.ts';
+import { encapsulated, NODE_MAC, nodes, type PlaceName, places, World, words } from '../dataplane/world.ts';
 import { slowFragments } from '../oracle/slow-fragments.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
 import { type Random, withRandom } from '../support/random.ts';
 import { servicesOf } from '../support/services.ts';
-import { API, CapturedWorld, HOST, judge, N2, N3, UNDERLAY, WEB } from './captured-world.ts';
-import { arp, NEXT_HOP, solicitation } from './link-frames.ts';
-import type { Storm } from './packet-storm.ts';
-import { encapsulated, NODE_MAC, nodes, type PlaceName, places, World, words } from './world.ts';
 
 /** `PODWIRE_PACKETS=1000000` makes it 4,000. */
 const SENT = Number(process.env['PODWIRE_PACKETS'] ?? 300_000) / 250;
@@ -184,7 +184,7 @@ test('captures change neither packets nor counters, whatever they wish', () => {
 
 describe('packets without end, captured', () => {
   test('leave the garbage collector no more to do than without', async () => {
-    const program = new URL('packet-storm.ts', import.meta.url).pathname;
+    const program = new URL('../dataplane/packet-storm.ts', import.meta.url).pathname;
     const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', program, 'captured']);
     const storm = JSON.parse(stdout) as Storm;
     expect(storm.told).toBeGreaterThan(storm.packets);

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Storm } from './packet-storm.ts';
+import type { Storm } from '../dataplane/packet-storm.ts';
 
 /** Measured: 0; one small object each of half as many packets makes 3 and more. */
 const COLLECTIONS_MAX = 1;
@@ -12,7 +12,7 @@ const HEAP_GROWTH_MAX = 250_000;
 let storm: Storm;
 
 beforeAll(async () => {
-  const program = new URL('packet-storm.ts', import.meta.url).pathname;
+  const program = new URL('../dataplane/packet-storm.ts', import.meta.url).pathname;
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', program]);
   storm = JSON.parse(stdout) as Storm;
 });
