@@ -38,7 +38,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     process.on(signal, () => {
       if (host !== undefined) return;
       interrupted ??= 128 + constants.signals[signal];
-      vessel.abandon();
+      void vessel.abandon();
     });
   }
   try {
@@ -54,7 +54,6 @@ export async function run(argv: readonly string[]): Promise<number> {
     if (interrupted !== undefined) return interrupted;
     throw error;
   } finally {
-    vessel.abandon();
-    await host?.stop();
+    await (host === undefined ? vessel.abandon() : host.stop());
   }
 }

@@ -56,7 +56,7 @@ async function inForeground(plan: () => Promise<StartPlan>): Promise<number> {
   try {
     return await hold(vessel, { ...(await plan()), logFile: undefined });
   } finally {
-    vessel.abandon();
+    await vessel.abandon();
   }
 }
 
@@ -71,7 +71,7 @@ async function beBackground(): Promise<number> {
   try {
     return await hold(vessel, order);
   } finally {
-    vessel.abandon();
+    await vessel.abandon();
   }
 }
 
@@ -98,7 +98,7 @@ async function hold(vessel: Vessel, order: Order): Promise<number> {
   let interrupted: number | undefined;
   const interrupt = (code: number) => {
     interrupted ??= code;
-    vessel.abandon();
+    void vessel.abandon();
   };
   const abandoned = () => interrupt(1);
   if (background) process.once('disconnect', abandoned);
@@ -179,7 +179,9 @@ async function detach(plan: () => Promise<StartPlan>): Promise<number> {
     made = await plan();
     socketPath(made.topology.name); // refuses what is too long
   } catch (error) {
+    const gone = new Promise((resolve) => child.once('exit', resolve));
     child.disconnect();
+    await Promise.all([vessel.abandon(), gone]);
     rmSync(logFile, { force: true });
     throw error;
   }

@@ -79,7 +79,7 @@ export class ClusterHost {
     const entrances = pidOne === undefined ? [] : entrancesOf(pidOne.pid);
     if (pidOne !== undefined) kill(pidOne.pid);
     for (const pid of entrances) kill(pid);
-    this.#vessel.abandon();
+    void this.#vessel.abandon();
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise((resolve) => {
       timer = setTimeout(resolve, END_TIMEOUT_MS);

@@ -22,6 +22,8 @@ export const LIFELINE = 3;
 const STATUS = 4;
 /** Where the processes inside write what people shall read; 2 is for `unshare` alone, whose words become a refusal. */
 const WORDS = 5;
+/** Grace for the kernel to end what is inside. */
+const END_TIMEOUT_MS = 2_000;
 /** Where the cluster process reads what it is to be, to the end. */
 export const ORDER = 6;
 
@@ -59,8 +61,8 @@ export interface Vessel {
   pidOne(): ProcessIdentity | undefined;
   /** Once: what the processes inside are waiting for. */
   begin(order: ClusterOrder): void;
-  /** Ends it, as far as this process can. */
-  abandon(): void;
+  /** Ends it. Resolves when all that was inside is gone, or after a time. */
+  abandon(): Promise<void>;
 }
 
 /** A vessel that another process of ours is to hold. */
@@ -105,8 +107,7 @@ export function startVessel(output: number): StartedVessel {
   const stdio = child.stdio as readonly unknown[];
   const pipes = [LIFELINE, STATUS, ORDER].map((fd) => stdio[fd] as Readable & Writable);
   return {
-    ...vesselOf(child.pid, pipes),
-    ended,
+    ...vesselOf(child.pid, pipes, ended, () => child.exitCode === null && child.signalCode === null),
     pipes,
     identity: child.pid === undefined ? undefined : identify(child.pid),
     letGo: () => {
@@ -123,30 +124,38 @@ export function startVessel(output: number): StartedVessel {
  */
 export function adoptVessel(identity: ProcessIdentity | undefined, firstFd: number): Vessel {
   const pipes = [LIFELINE, STATUS, ORDER].map((_, i) => new Socket({ fd: firstFd + i }));
-  const vessel = vesselOf(identity?.pid, pipes, () => identity !== undefined && isAlive(identity));
   // All that is inside holds the status pipe.
-  const ended = new Promise<string>((resolve) => vessel.status.on('close', () => resolve('its processes are gone')));
-  return { ...vessel, ended };
+  const ended = new Promise<string>((resolve) => pipes[1]!.on('close', () => resolve('its processes are gone')));
+  return vesselOf(identity?.pid, pipes, ended, () => identity !== undefined && isAlive(identity));
 }
 
 function vesselOf(
   pid: number | undefined,
   [, status, order]: readonly (Readable & Writable)[],
-  isOurs: () => boolean = () => true,
-): Omit<Vessel, 'ended'> {
+  ended: Promise<string>,
+  isOurs: () => boolean,
+): Vessel {
   order?.on('error', () => {}); // `ended` tells
   return {
+    ended,
     status: status!,
     userNamespace: process.getuid?.() !== 0,
     pidOne: () => (pid === undefined ? undefined : childOf(pid)),
     begin: (what) => void order?.end(JSON.stringify(what)),
-    abandon: () => {
+    abandon: async () => {
       if (pid === undefined || !isOurs()) return;
       try {
-        process.kill(pid, 'SIGKILL');
+        // Pid 1 ends when all that is inside has, and `unshare` after it.
+        process.kill(childOf(pid)?.pid ?? pid, 'SIGKILL');
       } catch {
-        // it has ended
+        return; // it has ended
       }
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise((resolve) => {
+        timer = setTimeout(resolve, END_TIMEOUT_MS);
+      });
+      await Promise.race([ended, late]);
+      clearTimeout(timer);
     },
   };
 }
