@@ -2,12 +2,12 @@
 import { controllerOf, declaresReady, isActive, isReady as isPodReady } from '../controllers/pod-state.ts';
 import type { Event, KubernetesObject, Pod, Service } from '../store/object.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import { podsOf } from '../store/pods-of.ts';
 import { kinds, type Resource } from '../store/resources.ts';
 import { SYSTEM_NAMESPACE } from './placed-pod.ts';
 
 export interface Summary {
   readonly pods: number;
-  readonly readyPods: number;
   readonly services: number;
   /** Under `NAMESPACE KIND NAME READY ADDRESS`; the cluster's own are left out. */
   readonly rows: readonly (readonly string[])[];
@@ -34,7 +34,6 @@ export function summarize(store: ObjectStore): Summary {
   const reasons = unready.length === 0 ? new Map<string, string>() : lastWarnings(store);
   return {
     pods: pods.length,
-    readyPods: pods.filter(isPodReady).length,
     services: store.count(kinds.Service),
     rows: [...workloads.flatMap((resource) => workloadRows(store, resource)), ...serviceRows(store)],
     unready: unready.map((pod) => {
@@ -59,12 +58,6 @@ function readyOf(store: ObjectStore, object: KubernetesObject): string {
   if (object.kind === 'Job')
     return `${pods.filter(({ status }) => status?.phase === 'Succeeded').length}/${pods.length}`;
   return `${pods.filter(isPodReady).length}/${pods.length}`;
-}
-
-function podsOf(store: ObjectStore, object: KubernetesObject): Pod[] {
-  const own = store.ownedBy(kinds.Pod, object.metadata.uid);
-  const sets = store.ownedBy(kinds.ReplicaSet, object.metadata.uid);
-  return [...own, ...sets.flatMap(({ metadata }) => store.ownedBy(kinds.Pod, metadata.uid))];
 }
 
 function addressOf(object: KubernetesObject): string {

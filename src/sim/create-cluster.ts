@@ -2,8 +2,8 @@
 import { isActive, isReady, podAddresses } from '../controllers/pod-state.ts';
 import type { ProbeProtocol } from '../stack/probe.ts';
 import type { Pod } from '../store/object.ts';
+import { podsOf } from '../store/pods-of.ts';
 import { kinds, resources } from '../store/resources.ts';
-import { hasLabels } from '../store/selector.ts';
 import { parseAddress } from '../wire/address.ts';
 import { SimCluster } from './sim-cluster.ts';
 
@@ -169,11 +169,7 @@ function findPod(cluster: SimCluster, text: string, namespace: string): Pod {
   if (parts.length > 1 && resource !== undefined && resource !== kinds.Pod) {
     const [inner, name] = parts.length > 2 ? [parts[1]!, parts[2]!] : [namespace, parts[1]!];
     const workload = store.get(resource, inner, name);
-    const { selector } = (workload as { spec?: { selector?: { matchLabels?: Record<string, string> } } })?.spec ?? {};
-    const labels = selector?.matchLabels ?? (selector as Record<string, string> | undefined);
-    const pods = store.list(kinds.Pod, { namespace: inner }).filter((pod) => {
-      return labels !== undefined && isActive(pod) && hasLabels(labels, pod.metadata.labels);
-    });
+    const pods = workload === undefined ? [] : podsOf(store, workload).filter(isActive);
     const found = pods.find(isReady) ?? pods[0];
     if (found === undefined) throw new Error(`no pod of ${text}`);
     return found;

@@ -29,11 +29,6 @@ export interface ProbeReport extends ProbeResult {
   readonly dropped: Readonly<Record<string, number>>;
 }
 
-interface Served {
-  readonly spec: WorkloadSpec;
-  readonly close: () => void;
-}
-
 export class SimCluster {
   readonly topology: Topology;
   readonly plane: ControlPlane;
@@ -44,8 +39,8 @@ export class SimCluster {
   readonly #ends = new Map<string, PodEnd>();
   /** The same, by node and first address. */
   readonly #endOf = new Map<string, PodEnd>();
-  /** By `namespace/name`. */
-  readonly #served = new Map<string, Served>();
+  /** What closes the ports of a pod, by `namespace/name`. */
+  readonly #closers = new Map<string, () => void>();
 
   constructor({ nodes, seed = 1 }: SimClusterOptions = {}, manifests: Manifests = NO_MANIFESTS) {
     let uids = 0;
@@ -58,8 +53,8 @@ export class SimCluster {
       startPod: () => {},
       tell: async (node, update) => this.#tell(node, update),
       endPod: async ({ key }) => {
-        this.#served.get(key)?.close();
-        this.#served.delete(key);
+        this.#closers.get(key)?.();
+        this.#closers.delete(key);
         this.simulation.advance(0);
       },
       removePod: () => {},
@@ -137,9 +132,12 @@ export class SimCluster {
 
   #serve(node: string, spec: WorkloadSpec): void {
     const key = `${spec.namespace}/${spec.name}`;
-    this.#served.get(key)?.close();
+    this.#closers.get(key)?.();
     const end = this.#endOf.get(`${node} ${spec.addresses[0]}`)!;
-    this.#served.set(key, { spec, close: end.use((endpoint) => serveWorkload(endpoint, spec)) });
+    this.#closers.set(
+      key,
+      end.use((endpoint) => serveWorkload(endpoint, spec)),
+    );
     // What answers here answers probes too.
     if (spec.probes.length > 0) this.plane.podProbed(key, true);
   }

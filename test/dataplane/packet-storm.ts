@@ -1,6 +1,6 @@
 /**
  * A million packets through all stories, in a process of their own: `node --import tsx packet-storm.ts`. Prints, as
- * JSON, what the garbage collector had to do meanwhile; `alloc.test.ts` judges. With `captured`, while a capture runs.
+ * JSON, what the garbage collector had to do meanwhile; `test/system/dataplane-alloc.test.ts` judges. With `captured`, while a capture runs.
  */
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';

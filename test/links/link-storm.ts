@@ -1,6 +1,6 @@
 /**
  * A million packets over a link with every fault, in a process of their own: `node --import tsx link-storm.ts`. Prints,
- * as JSON, what the garbage collector had to do meanwhile; `alloc.test.ts` judges.
+ * as JSON, what the garbage collector had to do meanwhile; `test/system/links-alloc.test.ts` judges.
  */
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';

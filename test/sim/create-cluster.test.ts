@@ -156,6 +156,19 @@ describe('a cluster that changes', () => {
     expect(() => cluster.pod('one')).toThrow('no pod');
   });
 
+  test('a workload’s pods are those that it owns, however it selects them', async () => {
+    const cluster = await createCluster({ backend: 'sim' });
+    const by = (name: string) => `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ${name}}
+spec:
+  selector: {matchExpressions: [{key: app, operator: In, values: [${name}]}]}
+  template: {metadata: {labels: {app: ${name}, team: t}}, spec: {containers: [{name: c, image: i}]}}`;
+    await cluster.apply(`${by('one')}\n---\n${by('two')}`);
+    expect(cluster.pod('deploy/one').ip).not.toBe(cluster.pod('deploy/two').ip);
+    expect(() => cluster.pod('deploy/three')).toThrow('no pod of deploy/three');
+  });
+
   test('bad objects are refused with every problem, and change nothing', async () => {
     const cluster = await createCluster({ backend: 'sim' });
     const bad = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' }, spec: { container: [], nodeNam: 'n1' } };

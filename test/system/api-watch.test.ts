@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { kinds } from '../../src/store/resources.ts';
-import { configMap, ServedCluster } from './served-cluster.ts';
+import { configMap, ServedCluster } from '../api/served-cluster.ts';
 
 const PATH = '/api/v1/namespaces/default/configmaps?watch=1';
 

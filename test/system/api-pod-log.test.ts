@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newLines } from '../../src/api/pod-log.ts';
 import { kinds } from '../../src/store/resources.ts';
-import { pod, ServedCluster } from './served-cluster.ts';
+import { pod, ServedCluster } from '../api/served-cluster.ts';
 
 const PATH = '/api/v1/namespaces/default/pods/web/log';
 

@@ -1,10 +1,6 @@
 /** What `podwire replay` does with packets: where they go, what is said of them, when, and with which bytes. */
 import { describe, expect, test } from 'vitest';
-import { buildFrame, type FrameSpec, joined } from '../support/frames.ts';
-import { withRandom } from '../support/random.ts';
-import { parseFrame } from '../support/read-frame.ts';
-import { clusterManifest } from '../system/worlds.ts';
-import { readBytes } from './build.ts';
+import { readBytes } from '../capture/build.ts';
 import {
   a,
   b,
@@ -19,7 +15,11 @@ import {
   replayedFrames,
   START_NS,
   SYN,
-} from './replay-world.ts';
+} from '../capture/replay-world.ts';
+import { buildFrame, type FrameSpec, joined } from '../support/frames.ts';
+import { withRandom } from '../support/random.ts';
+import { parseFrame } from '../support/read-frame.ts';
+import { clusterManifest } from './worlds.ts';
 
 describe('a packet of a pod', () => {
   test('is seen at every hop with what became of it', async () => {
