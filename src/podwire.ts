@@ -6,13 +6,10 @@ import type { Node as NodeObject, Pod as PodObject } from './store/object.ts';
 import { kinds } from './store/resources.ts';
 
 export type { Connection, Tuple } from './api/connections.ts';
-export type {
-  CreateClusterOptions,
-  ProbeAnswer,
-  ProbeQuestion,
-  SimulatedCluster,
-  SimulatedPod,
-} from './sim/create-cluster.ts';
+export type { RuleReference } from './network-policy/policy-world.ts';
+export type { CreateClusterOptions, SimulatedCluster, SimulatedPod } from './sim/create-cluster.ts';
+export type { ProbeAnswer } from './sim/probe-answer.ts';
+export type { ProbeQuestion } from './sim/probe-questions.ts';
 export type { Node as NodeObject, Pod as PodObject } from './store/object.ts';
 
 /** A cluster that `podwire up` has started. */

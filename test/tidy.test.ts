@@ -33,9 +33,11 @@ const impure = [
   'api',
   'cli',
   'vessel',
+  'check',
+  'trace',
 ];
 /** They may load what they like too, but are given clock and randomness: the same objects must give the same cluster. */
-const clockless = ['store', 'controllers'];
+const clockless = ['store', 'controllers', 'network-policy'];
 /** What a node process must not even load: it knows nothing of YAML, REST or commands. */
 const notInNodes = ['cluster', 'api', 'cli'];
 /** What the simulator must not even load: it runs where nothing of Linux can be asked. */
@@ -283,6 +285,7 @@ const planted: readonly (readonly [rule: (files: Files) => string[], path: strin
   [bansInPure, 'policy/x.ts', 'const a = process.env;', /process/],
   [bansInPure, 'dataplane/x.ts', "console.log('x');", /console/],
   [bansInPure, 'store/x.ts', 'const a = new Date();', /new Date/],
+  [bansInPure, 'network-policy/x.ts', 'performance.now();', /performance/],
   [bansInPure, 'controllers/x.ts', 'const a = Math.random();', /Math\.random/],
   [tooLongFiles, 'wire/x.ts', `${lines(401)}\n`, /401 lines/],
   [tooLongFunctions, 'cli/x.ts', `export function x(): void {\n${lines(69)}\n}`, /x\.ts:1: a function of 71/],

@@ -73,9 +73,10 @@ export class ApiClient {
     return this.#ask({ path });
   }
 
-  /** @param timeoutMs of silence, for work that takes its time */
-  post<T>(path: string, body?: object, timeoutMs = TIMEOUT_MS): Promise<T> {
-    return this.#ask({ method: 'POST', path, timeout: timeoutMs }, body);
+  /** @param timeoutMs of silence, for work that takes its time. @param signal ends it */
+  post<T>(path: string, body?: object, timeoutMs = TIMEOUT_MS, signal?: AbortSignal): Promise<T> {
+    const ending = signal === undefined ? {} : { signal };
+    return this.#ask({ method: 'POST', path, timeout: timeoutMs, ...ending }, body);
   }
 
   patch<T>(path: string, body: object): Promise<T> {

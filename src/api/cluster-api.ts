@@ -1,9 +1,13 @@
 /** What the API needs of a running cluster. Tests serve it from less than a whole one. */
 import type { CaptureScene } from '../cluster/capture-scene.ts';
-import type { Entrance, RunningNode, RunningPod } from '../cluster/cluster.ts';
+import type { RunningNode, RunningPod } from '../cluster/cluster.ts';
+import type { Entrance } from '../cluster/entrance.ts';
 import type { ClusterLinks, LinkQuality } from '../cluster/links.ts';
 import type { ManifestText } from '../cluster/manifests.ts';
-import type { Question } from '../nodes/protocol.ts';
+import type { PlacedPod } from '../cluster/placed-pod.ts';
+import type { Topology } from '../cluster/topology.ts';
+import type { PolicyWorld } from '../network-policy/policy-world.ts';
+import type { NodeUpdate, ProbeOrder, ProbeReport, Question } from '../nodes/protocol.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { Resource } from '../store/resources.ts';
 
@@ -17,6 +21,17 @@ export interface ApplyResult {
   readonly result: 'created' | 'configured' | 'unchanged' | 'deleted' | 'not found';
 }
 
+/** What nodes have been told: enough to play them elsewhere. */
+export interface ClusterTables {
+  readonly topology: Topology;
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly update: NodeUpdate;
+    /** With a network of their own, and their port numbers. */
+    readonly pods: readonly (readonly [PlacedPod, number])[];
+  }[];
+}
+
 export interface ClusterApi {
   readonly store: ObjectStore;
   readonly nodes: ReadonlyMap<string, RunningNode>;
@@ -28,6 +43,11 @@ export interface ClusterApi {
   enterNode(node: RunningNode): Entrance | Promise<Entrance>;
   ask(node: RunningNode, question: Question): Promise<unknown>;
   scene(node: RunningNode): CaptureScene;
+  /** What policies are judged by. @param revision undefined: now. Undefined when it is not known any more. */
+  policyWorld(revision?: number): PolicyWorld | undefined;
+  tables(): ClusterTables;
+  /** Asks from a pod's network, or a node's. */
+  probe(from: RunningNode | RunningPod, question: Omit<ProbeOrder, 'order' | 'namespacePath'>): Promise<ProbeReport>;
 
   /**
    * Makes the objects be as they are written; resolves when every node obeys.

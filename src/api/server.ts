@@ -14,9 +14,12 @@ import { listConnections } from './connections.ts';
 import { coreVersions, groupNamed, groups, resourcesOf, version } from './discovery.ts';
 import { getLink, listLinks, patchLink } from './links.ts';
 import { answerObjects, noSuchPath, notAllowed, type Streamed } from './objects-api.ts';
+import { getPolicyWorld } from './policy-worlds.ts';
+import { answerProbe } from './probe.ts';
 import { ReaderGone, Reply } from './reply.ts';
 import { ApiRequest } from './request.ts';
 import { parseResourcePath } from './resource-path.ts';
+import { getTables } from './tables.ts';
 
 /** What a pod's object does not say of its place on the network. */
 export interface PodNetwork {
@@ -54,6 +57,8 @@ const routes: readonly (readonly [method: string, pattern: string, handler: Hand
   ['GET', 'apis/:/:', (_, group, name) => resourcesOf(`${group}/${name}`)],
   ['POST', 'apis/podwire.dev/v1/apply', ({ cluster, request }) => apply(cluster, request)],
   ['POST', 'apis/podwire.dev/v1/delete', ({ cluster, request }) => applyDelete(cluster, request)],
+  ['GET', 'apis/podwire.dev/v1/tables', ({ cluster }) => getTables(cluster)],
+  ['POST', 'apis/podwire.dev/v1/probe', ({ cluster, request }) => answerProbe(cluster, request)],
   [
     'POST',
     'apis/podwire.dev/v1/namespaces/:/pods/:/enter',
@@ -76,6 +81,7 @@ const routes: readonly (readonly [method: string, pattern: string, handler: Hand
     'apis/podwire.dev/v1/nodes/:/counters',
     ({ cluster }, name) => cluster.ask(findNode(cluster, name), 'counters'),
   ],
+  ['GET', 'apis/podwire.dev/v1/policyworlds/:', ({ cluster }, revision) => getPolicyWorld(cluster, revision!)],
   ['GET', 'apis/podwire.dev/v1/links', ({ cluster }) => listLinks(cluster)],
   [
     'GET',

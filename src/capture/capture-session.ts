@@ -6,10 +6,13 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CAPTURE_PROTOCOL, CAPTURE_REQUEST_HEADER } from '../api/capture.ts';
 import type { ApiClient } from '../api/client.ts';
+import { fetchPolicyWorld } from '../api/policy-worlds.ts';
 import type { CaptureScene } from '../cluster/capture-scene.ts';
 import type { CaptureRequest } from '../nodes/protocol.ts';
 import { type Sighting, SightingKind } from '../recording/sighting.ts';
 import { Refusal } from '../vessel/refusal.ts';
+import { Denials, judgedRevision } from './denials.ts';
+import { FetchedWorlds } from './fetched-worlds.ts';
 import { SightingMerge } from './merge-sightings.ts';
 import { SightingStream } from './sighting-stream.ts';
 import { hopName } from './verdict-words.ts';
@@ -52,6 +55,9 @@ interface Source {
 export class CaptureSession {
   /** What nodes could not tell, by hop. */
   readonly losses = new Map<string, number>();
+  /** Why policies denied what is handed on: a sighting waits a moment until that is known. */
+  readonly denials: Denials;
+  readonly #worlds: FetchedWorlds;
   readonly #client: ApiClient;
   readonly #handlers: SessionHandlers;
   readonly #merge = new SightingMerge();
@@ -59,6 +65,7 @@ export class CaptureSession {
   /** Nodes that have gone and are expected back. */
   readonly #absent = new Set<string>();
   #stopping = false;
+  #over = false;
   #paused = false;
   #begun = false;
   #lookedMs = performance.now();
@@ -67,6 +74,13 @@ export class CaptureSession {
   constructor(client: ApiClient, handlers: SessionHandlers) {
     this.#client = client;
     this.#handlers = handlers;
+    this.#worlds = new FetchedWorlds({
+      fetch: (revision) => fetchPolicyWorld(client, revision),
+      settled: () => {
+        if (!this.#over) this.#handOn();
+      },
+    });
+    this.denials = new Denials((revision) => this.#worlds.get(revision));
   }
 
   /** Sightings that came after later ones had been handed on. */
@@ -106,9 +120,11 @@ export class CaptureSession {
       await Promise.all(sources.map((source) => this.#connect(source)));
       await this.#watch(live);
       if (this.#failure !== undefined) throw this.#failure;
-      this.#merge.drain(this.#take, true);
+      while (this.#drain(true)) await sleep(LOOK_MS);
+      if (this.#failure !== undefined) throw this.#failure;
       this.#handlers.flush();
     } finally {
+      this.#over = true;
       this.stop();
     }
   }
@@ -177,13 +193,25 @@ export class CaptureSession {
       this.#lookForBegin();
     }
     if (source.silent) this.#setSilent(source, false);
+    this.#handOn(() => source.stream.push(bytes));
+  }
+
+  #handOn(before = () => {}): void {
     try {
-      source.stream.push(bytes);
-      this.#merge.drain(this.#take);
+      before();
+      this.#drain();
       this.#handlers.flush();
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /** Whether a sighting waits for its words. */
+  #drain(rest = false): boolean {
+    return this.#merge.drain(this.#take, rest, (sighting) => {
+      const revision = judgedRevision(sighting);
+      return revision === undefined || this.#worlds.isSettled(revision);
+    });
   }
 
   #lookForBegin(): void {
@@ -216,7 +244,7 @@ export class CaptureSession {
       if (!source.closed) continue;
       const complete = stream.over || !source.asked;
       stream.end();
-      this.#merge.drain(this.#take);
+      this.#drain();
       if (stream.ready) continue; // younger than what others have told: it waits for them
       this.#forget(source);
       if (complete || this.#stopping) continue;

@@ -33,6 +33,18 @@ export class ClusterCapture {
   constructor(options: ClusterCaptureOptions) {
     this.#options = options;
     const { client, choice, output, request, packets, say } = options;
+    this.#session = new CaptureSession(client, {
+      request: (scene) => {
+        const hops = choice.waysOf(scene);
+        return hops.length === 0 ? undefined : { ...request, hops };
+      },
+      sighting: (sighting, scene) => this.#writer.write(sighting, scene),
+      flush: () => this.#flush(),
+      begun: () => {
+        if (request.live) say(`listening at ${choice.hops.length} hops; Ctrl-C ends`);
+      },
+      say,
+    });
     this.#writer = new SightingWriter({
       sink: {
         packet: (packet) => {
@@ -46,18 +58,7 @@ export class ClusterCapture {
       interfaces: (sighting, scene) =>
         choice.namesOf(sighting, scene).flatMap((name) => output.interfaceOf(name) ?? []),
       wanted: () => this.#written < packets,
-    });
-    this.#session = new CaptureSession(client, {
-      request: (scene) => {
-        const hops = choice.waysOf(scene);
-        return hops.length === 0 ? undefined : { ...request, hops };
-      },
-      sighting: (sighting, scene) => this.#writer.write(sighting, scene),
-      flush: () => this.#flush(),
-      begun: () => {
-        if (request.live) say(`listening at ${choice.hops.length} hops; Ctrl-C ends`);
-      },
-      say,
+      denials: this.#session.denials,
     });
   }
 

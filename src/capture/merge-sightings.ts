@@ -30,11 +30,20 @@ export class SightingMerge {
     else this.#silent.delete(stream);
   }
 
-  /** Hands on what can be handed on; all there is with `rest`. */
-  drain(take: (sighting: Sighting, stream: SightingStream) => void, rest = false): void {
+  /**
+   * Hands on what can be handed on; all there is with `rest`.
+   *
+   * @param ready false: this one has to wait, and what comes behind it too. @returns whether one has
+   */
+  drain(
+    take: (sighting: Sighting, stream: SightingStream) => void,
+    rest = false,
+    ready: (sighting: Sighting) => boolean = () => true,
+  ): boolean {
     for (;;) {
       const first = this.#earliest();
-      if (first === undefined || (!rest && first.next.timeNs > this.#knownUntilNs())) return;
+      if (first === undefined || (!rest && first.next.timeNs > this.#knownUntilNs())) return false;
+      if (!ready(first.next)) return true;
       if (first.next.timeNs < this.#lastNs) this.late++;
       else this.#lastNs = first.next.timeNs;
       take(first.next, first);

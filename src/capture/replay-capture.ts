@@ -11,6 +11,7 @@ import { SimCaptures } from '../sim/sim-captures.ts';
 import { Simulation } from '../sim/simulation.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import { AddressMap } from './address-map.ts';
+import { Denials } from './denials.ts';
 import { count, FrameFates } from './frame-fates.ts';
 import { KernelFrame } from './kernel-frame.ts';
 import type { PcapngWriter, WrittenPacket } from './pcapng-writer.ts';
@@ -88,6 +89,7 @@ export class ReplayCapture {
       epochNs: 0n,
       interfaces: (sighting, scene) => [this.#interfaces.get(hopName(scene, sighting.hop))!],
       wanted: () => true,
+      denials: new Denials(plan.policyWorld),
     });
     this.#sim = new Simulation(plan, { seed, onPort: () => {}, onWire: () => {} });
     this.#captures = new SimCaptures(this.#sim, plan, (sighting, scene) => this.#see(sighting, scene));

@@ -2,6 +2,7 @@
 import type { CaptureScene } from '../cluster/capture-scene.ts';
 import { Way, wayKind } from '../packet/way.ts';
 import { type Sighting, SightingBit } from '../recording/sighting.ts';
+import type { Denials } from './denials.ts';
 import { HopFrames } from './hop-frames.ts';
 import type { WrittenPacket } from './pcapng-writer.ts';
 import { verdictWords } from './verdict-words.ts';
@@ -27,6 +28,8 @@ export interface SightingWriterOptions {
   readonly interfaces: (sighting: Sighting, scene: CaptureScene) => readonly number[];
   /** Asked before each frame: false ends the writing of the sighting. */
   readonly wanted: () => boolean;
+  /** Why policies denied packets; left out, comments say only that they did. */
+  readonly denials?: Denials;
 }
 
 export class SightingWriter {
@@ -110,7 +113,9 @@ export class SightingWriter {
   }
 
   #comment(sighting: Sighting, scene: CaptureScene): Uint8Array {
-    if (sighting.is(SightingBit.Translated)) return encoder.encode(verdictWords(scene, sighting));
+    if (sighting.is(SightingBit.Translated | SightingBit.Judged)) {
+      return encoder.encode(verdictWords(scene, sighting, this.#options.denials?.explain(sighting)));
+    }
     if (this.#scenes.get(scene.node) !== scene) {
       this.#comments.clear();
       this.#scenes.set(scene.node, scene);

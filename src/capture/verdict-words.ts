@@ -3,14 +3,17 @@
  *
  *     n1: from pod/shop/web | forwarded to n2 | conntrack ESTABLISHED, tcp ESTABLISHED, original
  *     n2: from n1 | DROPPED at route: NoSuchPod | The destination is in this node's pod CIDR, … | look: The pod is gone …
+ *     n2: from n1 | DROPPED at ingressPolicy: PolicyDenied | ingress to shop/db is restricted by … | look: …
  */
 import type { CaptureScene } from '../cluster/capture-scene.ts';
 import { ConnectionFlag } from '../conntrack/connections.ts';
 import { sctpStateNames } from '../conntrack/sctp-states.ts';
 import { tcpStateNames } from '../conntrack/tcp-states.ts';
+import { deniedWords, type Explanation, ruleWords } from '../network-policy/explain.ts';
 import { KEY_DESTINATION, KEY_PORTS, KEY_SOURCE, KEY_WORDS, keyIsIcmp } from '../packet/flow-key.ts';
 import { Drop, dropReasons, outcomeReason, Place } from '../packet/outcome.ts';
 import { Way, wayIndex, wayKind } from '../packet/way.ts';
+import { Direction } from '../policy/policies.ts';
 import { type Sighting, SightingBit } from '../recording/sighting.ts';
 import { formatAddress } from '../wire/address.ts';
 import { Protocol } from '../wire/protocol.ts';
@@ -27,11 +30,15 @@ export function hopName(scene: CaptureScene, hop: number): string {
   return wayKind(hop) === Way.Tunnel ? `node/${scene.node}:underlay` : wayName(scene, hop);
 }
 
-/** One line, without an end. */
-export function verdictWords(scene: CaptureScene, sighting: Sighting): string {
+/**
+ * One line, without an end.
+ *
+ * @param denial why policies denied it, where that is known
+ */
+export function verdictWords(scene: CaptureScene, sighting: Sighting, denial?: Explanation): string {
   return [
     `${scene.node}: ${movement(scene, sighting)}`,
-    ...outcomeWords(scene, sighting),
+    ...outcomeWords(scene, sighting, denial),
     ...connectionWords(sighting),
     ...translationWords(sighting),
   ].join(' | ');
@@ -44,11 +51,13 @@ export function verdictOf(outcome: number): 'FORWARDED' | 'DROPPED' {
 
 /** The stage that dropped the packet (docs/PACKET-LIFE.md): the tunnel's and the host's stories have names of their own. */
 export function stageOf(sighting: Sighting): string {
-  const { outcome, ingress, egress } = sighting;
+  const { outcome, ingress } = sighting;
   const stage = dropReasons[-1 - outcome]!.stage;
   const kind = wayKind(ingress);
   if (outcome === Drop.SpoofedSource && kind === Way.Host) return 'sourceOfHost';
-  if (outcome === Drop.PolicyDenied && egress === 0) return 'egressPolicy'; // before there was a way out
+  if (sighting.is(SightingBit.Judged)) {
+    return sighting.judgedDirection === Direction.Egress ? 'egressPolicy' : 'ingressPolicy';
+  }
   if (kind !== Way.Tunnel) return stage;
   if (outcome === Drop.SpoofedSource) return 'sourceBehindTunnel';
   if (stage === 'validate') return 'validateInner';
@@ -62,13 +71,15 @@ function movement(scene: CaptureScene, sighting: Sighting): string {
   return `to ${wayName(scene, hop)}, from ${wayName(scene, ingress)}`;
 }
 
-function outcomeWords(scene: CaptureScene, sighting: Sighting): string[] {
+function outcomeWords(scene: CaptureScene, sighting: Sighting, denial: Explanation | undefined): string[] {
   const { outcome, egress } = sighting;
   const outgoing = sighting.is(SightingBit.Outgoing);
   const reason = outcomeReason(outcome);
   if (outcome < 0) {
     const { name, means, look } = dropReasons[-1 - outcome]!;
-    return [`DROPPED at ${stageOf(sighting)}: ${name}`, means, `look: ${look}`];
+    const what = `DROPPED at ${stageOf(sighting)}: ${name}`;
+    if (denial !== undefined) return [what, deniedWords(denial.sentence), `look: ${ruleWords(denial)}`];
+    return [what, means, `look: ${look}`];
   }
   if (reason !== undefined) return [`${reason.name}: ${reason.means}`];
   if (outcome === Place.Held) {

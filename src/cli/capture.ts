@@ -128,7 +128,7 @@ function say(message: string): void {
 }
 
 /** Pods as `shop/web`, nodes by name, for those who read the file. */
-function namesOf(nodes: readonly Node[], pods: readonly Pod[]): NamedAddress[] {
+export function namesOf(nodes: readonly Node[], pods: readonly Pod[]): NamedAddress[] {
   const named = (ip: string, name: string): NamedAddress[] => {
     const address = parseAddress(ip);
     return address === undefined ? [] : [{ address, names: [name] }];

@@ -23,7 +23,17 @@ export const commands: readonly Command[] = [
   { name: 'exec', summary: 'run a program in a pod or on a node', load: () => import('./exec.ts') },
   { name: 'capture', summary: 'packets at any hop, with what became of them', load: () => import('./capture.ts') },
   { name: 'replay', summary: 'what a cluster would do with a captured packet', load: () => import('./replay.ts') },
+  {
+    name: 'trace',
+    summary: "a packet's story, hop by hop, with the rule that decided",
+    load: () => import('./trace.ts'),
+  },
   { name: 'observe', summary: 'flows as they begin, end and fail', load: () => import('./observe.ts') },
+  {
+    name: 'check',
+    summary: 'do policies let through what they should, and nothing else',
+    load: () => import('./check.ts'),
+  },
   { name: 'conntrack', summary: 'list the connections that nodes know', load: () => import('./conntrack.ts') },
   { name: 'link', summary: 'delay and lose packets between nodes', load: () => import('./link.ts') },
   { name: 'doctor', summary: 'what this machine allows, and what to do for more', load: () => import('./doctor.ts') },

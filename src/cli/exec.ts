@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { ApiClient } from '../api/client.ts';
-import type { Entrance } from '../cluster/cluster.ts';
+import type { Entrance } from '../cluster/entrance.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { type ClusterState, readState } from '../vessel/run-directory.ts';
 import { clusterName, clusterOption, readArguments, UsageError } from './arguments.ts';

@@ -104,7 +104,8 @@ class Observer {
     const { span, wanted } = this.#order;
     const timeNs = BigInt(Math.round(sighting.timeNs)) + this.#epochNs;
     if (timeNs < span.sinceNs || (span.untilNs !== undefined && timeNs > span.untilNs)) return;
-    const record = flowRecord(sighting, scene, this.#names, this.#epochNs);
+    const denial = this.#session.denials.explain(sighting);
+    const record = flowRecord(sighting, scene, this.#names, this.#epochNs, denial);
     if (!wanted(record)) return;
     if (!span.follow || sighting.timeNs < this.#startNs) {
       this.#past.add(record);

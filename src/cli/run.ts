@@ -1,7 +1,7 @@
 /** A cluster for one command: started, used, ended. */
 import { constants } from 'node:os';
 import { printable } from '../cluster/source.ts';
-import { ClusterHost } from '../vessel/host.ts';
+import { ClusterHost, type Status } from '../vessel/host.ts';
 import { startVessel } from '../vessel/vessel.ts';
 import { readArguments, UsageError } from './arguments.ts';
 import { run as execute } from './exec.ts';
@@ -44,7 +44,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   try {
     const { planStart } = await import('./start-plan.ts');
     const plan = planStart({ ...values, name: values.name ?? `run-${process.pid}` }, positionals, usage);
-    host = await ClusterHost.start({ ...plan, vessel, logFile: undefined, onStatus: () => {} });
+    const onStatus = (status: Status) => {
+      if (status.type === 'note') process.stderr.write(`${status.message}\n`);
+    };
+    host = await ClusterHost.start({ ...plan, vessel, logFile: undefined, onStatus });
     const { unready } = host.summary;
     for (const line of unready) process.stderr.write(` ✗ ${printable(line)}\n`);
     if (unready.length > 0) return 1;

@@ -23,6 +23,11 @@ export interface StartPlan {
  * @throws UsageError; Refusal for paths, and for a machine that does not allow it; ManifestError with every problem.
  */
 export function planStart(values: StartValues, paths: readonly string[], usage: string): StartPlan {
+  return planTexts(values, [...paths, ...values.filename].flatMap(readManifestPath), usage);
+}
+
+/** The same for manifests that were read. */
+export function planTexts(values: StartValues, texts: readonly ManifestText[], usage: string): StartPlan {
   const { offload } = values;
   if (offload !== undefined && offload !== 'on' && offload !== 'off') {
     throw new UsageError(`--offload takes on or off, found "${offload}"`, usage);
@@ -31,7 +36,6 @@ export function planStart(values: StartValues, paths: readonly string[], usage: 
   if (values.underlay !== undefined && underlay === undefined) {
     throw new UsageError(`--underlay takes ${underlayKinds.join(', ')}, found "${values.underlay}"`, usage);
   }
-  const texts = [...paths, ...values.filename].flatMap(readManifestPath);
   const manifests = readManifests(texts);
   const topology = planTopology(manifests, {
     name: values.name,

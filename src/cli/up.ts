@@ -129,6 +129,7 @@ async function hold(vessel: Vessel, order: Order): Promise<number> {
 
 function formatStatus(status: Status, topology: Topology): string {
   if (status.type === 'progress') return ` ✓ ${status.step}\n`;
+  if (status.type === 'note') return `${status.message}\n`;
   if (status.type === 'failed') return ` ✗ ${status.message}\n`;
   return formatSummary(status.summary, topology, status.elapsedMs);
 }

@@ -1,4 +1,5 @@
 /** What all nodes of a cluster are to know, gathered from its objects: one feed a node, and what they share. */
+import { WorldCompiler } from '../network-policy/compile-policies.ts';
 import type { NodeUpdate } from '../nodes/protocol.ts';
 import type { Pod } from '../store/object.ts';
 import { isStray } from './compile.ts';
@@ -11,11 +12,12 @@ import type { Topology } from './topology.ts';
 export class ClusterFeed {
   readonly nodes: ReadonlyMap<string, NodeFeed>;
   readonly #common: CommonFeed;
+  readonly #policies = new WorldCompiler();
   #version = 0;
 
   constructor(topology: Topology) {
     const common = { topology, strays: new Set<PlacedPod>(), services: new Map(), namespaces: new Set<string>() };
-    this.#common = { ...common, zoneSerial: 1 };
+    this.#common = { ...common, zoneSerial: 1, policies: undefined };
     this.nodes = new Map(topology.nodes.map((node) => [node.name, new NodeFeed(this.#common, node)]));
   }
 
@@ -58,6 +60,10 @@ export class ClusterFeed {
       for (const feed of this.nodes.values()) feed.namespacesChanged();
     }
     this.#common.zoneSerial++;
+  }
+
+  setPolicies({ policies }: Changes): void {
+    if (policies !== undefined) this.#common.policies = this.#policies.compile(policies);
   }
 
   /** It ends, and no node process is to start it again. */

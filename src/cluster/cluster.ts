@@ -6,41 +6,36 @@ import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ApplyResult, ClusterApi } from '../api/cluster-api.ts';
+import type { ApplyResult, ClusterApi, ClusterTables } from '../api/cluster-api.ts';
 import { commandOf, declaresReady, isActive, isReady } from '../controllers/pod-state.ts';
 import { type ClusterResolver, resolvConf } from '../dns/resolv-conf.ts';
-import type { Question, TapSpec } from '../nodes/protocol.ts';
+import type { PolicyWorld } from '../network-policy/policy-world.ts';
+import type { ProbeOrder, ProbeReport, Question, TapSpec } from '../nodes/protocol.ts';
 import { NodeSupervisor } from '../nodes/supervisor.ts';
 import type { KubernetesObject, Pod } from '../store/object.ts';
 import { kinds, type Resource } from '../store/resources.ts';
 import { StoreError } from '../store/store-error.ts';
 import { close } from '../sys/io.ts';
 import { type CaptureScene, captureScene } from './capture-scene.ts';
+import { clusterTables } from './cluster-tables.ts';
 import { compileSettings, hostAddresses, hostMac } from './compile.ts';
 import { readinessProbes } from './compile-probes.ts';
 import { ControlPlane } from './control-plane.ts';
+import { type Entrance, entrance, namespacePath } from './entrance.ts';
 import { ClusterLinks, type LinkQuality } from './links.ts';
 import type { ManifestObject } from './manifest-object.ts';
-import { type ManifestText, readManifests } from './manifests.ts';
+import type { ManifestText } from './manifests.ts';
 import type { PlacedPod } from './placed-pod.ts';
 import { createPodNetwork, POD_INTERFACE } from './pod-network.ts';
 import { closePlace, createPlace, type Place } from './pod-place.ts';
 import { environmentOf, PodProgram } from './pod-program.ts';
 import { connectionsClosed, endPrograms, namespaceName } from './pod-programs.ts';
+import { policyNotes } from './policy-notes.ts';
+import { readInput } from './read-input.ts';
 import { Rollout } from './rollout.ts';
-import { formatProblem } from './source.ts';
 import { dnsAddresses } from './system-objects.ts';
 import type { Topology, TopologyNode } from './topology.ts';
 import { createUnderlay, type UnderlayNetwork } from './underlay.ts';
-
-/** Where to enter: paths as the vessel's processes see them. */
-export interface Entrance {
-  readonly network: string;
-  readonly mounts: string;
-  readonly names: string;
-  /** What could not be set up for the program, in words. */
-  readonly missing: readonly string[];
-}
 
 export interface RunningPod {
   readonly pod: PlacedPod;
@@ -150,16 +145,23 @@ export class Cluster implements ClusterApi {
    * @throws ManifestError, with nothing changed.
    */
   async apply(texts: readonly ManifestText[], namespace?: string, wait = true) {
-    const { objects, notes } = this.#read(texts, namespace);
+    const { objects, notes } = readInput(texts, namespace);
     this.#plane.admit(objects);
     const applied = this.#plane.apply(objects);
     const problems = await this.#problemsOf(this.rollout.settle(), wait);
-    return { results: applied.map(({ object, result }) => resultOf(object, result)), notes, problems };
+    const results = applied.map(({ object, result }) => resultOf(object, result));
+    // Who does not wait has pods without addresses, which no policy sees yet.
+    return { results, notes: wait ? [...notes, ...this.notesOn(objects)] : notes, problems };
+  }
+
+  /** What policies among the objects do not do, though they are in force. */
+  notesOn(objects: readonly ManifestObject[]): string[] {
+    return policyNotes(this.topology, this.#plane, objects);
   }
 
   /** Deletes what the texts name. Resolves when it is gone. */
   async delete(texts: readonly ManifestText[], namespace?: string, wait = true) {
-    const { objects } = this.#read(texts, namespace);
+    const { objects } = readInput(texts, namespace);
     const there = this.#plane.delete(objects.map(({ object }) => object));
     const results = objects.map(({ object }, i) => resultOf(object, there[i] ? 'deleted' : 'not found'));
     return { results, problems: await this.#problemsOf(this.rollout.ended(), wait) };
@@ -203,8 +205,21 @@ export class Cluster implements ClusterApi {
     return node.supervisor.ask(question);
   }
 
+  probe(from: RunningNode | RunningPod, question: Omit<ProbeOrder, 'order' | 'namespacePath'>): Promise<ProbeReport> {
+    const { supervisor } = 'supervisor' in from ? from : this.nodes.get(from.pod.node)!;
+    return supervisor.probe({ ...question, order: 'ask', namespacePath: namespacePath(from.network) });
+  }
+
+  policyWorld(revision?: number): PolicyWorld | undefined {
+    return this.#plane.policyWorld(revision);
+  }
+
   scene({ node }: RunningNode): CaptureScene {
     return captureScene(this.topology, node, this.rollout.feed.nodes.get(node.name)!.pods);
+  }
+
+  tables(): ClusterTables {
+    return clusterTables(this.topology, this.rollout.feed, this.links);
   }
 
   /** Resolves when both nodes obey. */
@@ -239,16 +254,6 @@ export class Cluster implements ClusterApi {
 
   #resolver(): ClusterResolver {
     return { clusterDns: dnsAddresses(this.topology), clusterDomain: 'cluster.local', nodeResolvConf: undefined };
-  }
-
-  #read(texts: readonly ManifestText[], namespace: string | undefined) {
-    const { objects, cluster, notes } = readManifests(texts, namespace);
-    const fixed = cluster !== undefined || objects.some(({ object }) => object.kind === 'Node');
-    const ignored = fixed ? ['nodes are as `up` has read them: Cluster and Node documents change nothing now'] : [];
-    return {
-      objects: objects.filter(({ object }) => object.kind !== 'Node'),
-      notes: [...notes.map(formatProblem), ...ignored],
-    };
   }
 
   #launchNode(node: TopologyNode): NodeSupervisor {
@@ -374,19 +379,5 @@ function hostTap(node: TopologyNode, network: number): TapSpec {
     interfaceName: POD_INTERFACE,
     mac: hostMac(node),
     addresses: hostAddresses(node),
-  };
-}
-
-/** How the other processes of the vessel reach a descriptor of this one. */
-function namespacePath(fd: number): string {
-  return `/proc/${process.pid}/fd/${fd}`;
-}
-
-function entrance(network: number, place: Place): Entrance {
-  return {
-    network: namespacePath(network),
-    mounts: namespacePath(place.mounts),
-    names: namespacePath(place.names),
-    missing: place.missing,
   };
 }

@@ -6,7 +6,7 @@ import type { PlacedPod } from './placed-pod.ts';
 import type { Topology, TopologyNode } from './topology.ts';
 
 /** Connections a node can have at once; a full table refuses new ones. */
-const CONNECTIONS_MAX = 65_536;
+export const CONNECTIONS_MAX = 65_536;
 
 export function compileSettings(
   topology: Topology,

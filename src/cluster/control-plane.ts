@@ -7,6 +7,7 @@ import { Controllers } from '../controllers/controllers.ts';
 import { EventRecorder } from '../controllers/event-recorder.ts';
 import { withCondition } from '../controllers/pod-state.ts';
 import { SERVICE_NAME } from '../controllers/slice-set.ts';
+import type { PolicyWorld } from '../network-policy/policy-world.ts';
 import type { EndpointSlice, KubernetesObject, Node, Pod, Service } from '../store/object.ts';
 import { type Applied, ObjectStore } from '../store/object-store.ts';
 import { kinds, type Resource, resourceOf } from '../store/resources.ts';
@@ -15,6 +16,7 @@ import type { StoreEvent } from '../store/watch-history.ts';
 import { parseCidr } from './ip-address.ts';
 import type { ManifestObject } from './manifest-object.ts';
 import { PodReports, type ProgramState } from './pod-reports.ts';
+import { PolicyWorlds } from './policy-worlds.ts';
 import { ProblemLog } from './source.ts';
 import { type SourceNode, sourceOf } from './source-tree.ts';
 import { addonObjects, frameObjects, namespaceObject, systemNamespaces } from './system-objects.ts';
@@ -33,6 +35,12 @@ export interface Changes {
   readonly services: ReadonlySet<string>;
   /** All of them, when one has come or gone. */
   readonly namespaces: readonly string[] | undefined;
+  /** When it is another. */
+  readonly policies: PolicyWorld | undefined;
+}
+
+export function isNothing({ pods, services, namespaces, policies }: Changes): boolean {
+  return pods.size === 0 && services.size === 0 && namespaces === undefined && policies === undefined;
 }
 
 export class ControlPlane {
@@ -43,6 +51,7 @@ export class ControlPlane {
   readonly #networks: Networks;
   readonly #now: () => string;
   readonly #reports = new PodReports();
+  readonly #worlds: PolicyWorlds;
   /** By `namespace/name` of their Service, then by name. */
   readonly #slices = new Map<string, Map<string, EndpointSlice>>();
   #changedPods = new Set<string>();
@@ -52,6 +61,7 @@ export class ControlPlane {
   constructor(topology: Topology, options: ControlPlaneOptions) {
     this.#topology = topology;
     this.store = new ObjectStore(options);
+    this.#worlds = new PolicyWorlds(this.store);
     const parsed = (subnets: readonly string[]) => subnets.map((text) => parseCidr(text)!);
     const { podSubnets, serviceSubnets } = topology;
     this.#networks = { podSubnets: parsed(podSubnets), serviceSubnets: parsed(serviceSubnets) };
@@ -96,6 +106,8 @@ export class ControlPlane {
       const namespace = this.#missingNamespace(object.metadata.namespace);
       if (namespace !== undefined) made.push({ result: 'created', object: this.store.create(namespace) });
       results.set(manifest, this.store.apply(asWritten(object), source));
+      // The same policy may stand on other lines now.
+      if (object.kind === 'NetworkPolicy') this.#worlds.policiesChanged();
     }
     return [...made, ...manifests.flatMap((manifest) => results.get(manifest) ?? [])];
   }
@@ -158,7 +170,8 @@ export class ControlPlane {
     const namespaces = this.#namespacesChanged
       ? this.store.list(kinds.Namespace).map(({ metadata }) => metadata.name)
       : undefined;
-    const changes = { pods: this.#changedPods, services: this.#changedServices, namespaces };
+    const policies = this.#worlds.take();
+    const changes = { pods: this.#changedPods, services: this.#changedServices, namespaces, policies };
     this.#namespacesChanged = false;
     this.#changedPods = new Set();
     this.#changedServices = new Set();
@@ -166,10 +179,20 @@ export class ControlPlane {
   }
 
   /** They could not be seen to: the next call has them again. */
-  returnChanges({ pods, services, namespaces }: Changes): void {
+  returnChanges({ pods, services, namespaces, policies }: Changes): void {
     for (const key of pods) this.#changedPods.add(key);
     for (const key of services) this.#changedServices.add(key);
     this.#namespacesChanged ||= namespaces !== undefined;
+    if (policies !== undefined) this.#worlds.putBack();
+  }
+
+  /**
+   * What policies see, now or at a revision that nodes were told of; undefined for one that is forgotten.
+   *
+   * @param revision undefined: now
+   */
+  policyWorld(revision?: number): PolicyWorld | undefined {
+    return revision === undefined ? this.#worlds.newest() : this.#worlds.at(revision);
   }
 
   pod(key: string): Pod | undefined {
@@ -241,7 +264,9 @@ export class ControlPlane {
     return namespaceObject(name);
   }
 
-  #note({ type, object, previous }: StoreEvent): void {
+  #note(event: StoreEvent): void {
+    const { type, object, previous } = event;
+    this.#worlds.note(event);
     const { namespace = '', name, labels } = object.metadata;
     switch (object.kind) {
       case 'Namespace':

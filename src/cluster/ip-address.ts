@@ -58,6 +58,8 @@ export function parseCidr(text: string): Cidr | undefined {
 export function cidrFault(text: string): string {
   const example = 'a CIDR block, such as 10.244.0.0/16 or fd00:10:244::/56';
   const [, addressText = '', prefixText = ''] = /^([^/]*)\/([0-9]{1,3})$/.exec(text) ?? [];
+  const alone = parseAddress(text);
+  if (alone !== undefined) return `a CIDR block; for this address alone, write ${text}/${addressBits[alone.family]}`;
   if (prefixText === '') return example;
   const address = parseAddress(addressText);
   if (address === undefined) return addressFault(addressText);
@@ -94,7 +96,9 @@ function sameAddress(a: IpAddress, b: IpAddress): boolean {
 
 /** Is the address in the block? Never, across families. */
 export function cidrContains(cidr: Cidr, address: IpAddress): boolean {
-  return cidr.family === address.family && toLibrary(cidr).contains(formatAddress(address));
+  if (cidr.family !== address.family) return false;
+  const { network, prefixLength } = cidr;
+  return network.bytes.every((byte, i) => byte === (address.bytes[i]! & maskByte(prefixLength, i)));
 }
 
 /** Have the blocks an address in common? Two blocks overlap only when one holds the other's first address. */
@@ -135,8 +139,15 @@ export function nthSubnet(cidr: Cidr, prefixLength: number, n: number): Cidr | u
 
 /** The block of the given prefix length that the address is in. */
 export function enclosingCidr(address: IpAddress, prefixLength: number): Cidr {
-  const block = ip6addr.createCIDR(formatAddress(address), prefixLength);
-  return { family: address.family, network: fromLibrary(address.family, block.address()), prefixLength };
+  const { family } = address;
+  const bytes = address.bytes.map((byte, i) => byte & maskByte(prefixLength, i));
+  return { family, network: { family, bytes }, prefixLength };
+}
+
+/** Of a prefix's mask, the byte at that place. The library makes texts of blocks, which is much slower. */
+function maskByte(prefixLength: number, place: number): number {
+  const bits = Math.min(8, Math.max(0, prefixLength - 8 * place));
+  return 0xff & (0xff00 >> bits);
 }
 
 function toLibrary(cidr: Cidr): ip6addr.CIDR {

@@ -63,6 +63,7 @@ async function main(): Promise<void> {
   // Read once more than in the host process: what stands where is not to be had otherwise.
   const { objects } = readManifests(manifests);
   await cluster.start(objects);
+  for (const message of cluster.notesOn(objects)) say({ type: 'note', message });
   say({ type: 'ready', elapsedMs: performance.now(), summary: summarize(cluster.store) });
 }
 

@@ -89,6 +89,10 @@ class Reading {
       document.refuse('found no object, expected one with apiVersion and kind');
       return;
     }
+    if (isExpectations(node)) {
+      document.note('skipped expectations, which `podwire check --expect` reads');
+      return;
+    }
     const apiVersion = typeName(document, 'apiVersion', 'v1') ?? itemType.apiVersion;
     const kind = typeName(document, 'kind', 'Pod') ?? itemType.kind;
     if (apiVersion === undefined || kind === undefined) {
@@ -143,6 +147,14 @@ class Reading {
     if (skipped === undefined) this.#skipped.set(type, { place: document.place, count: 1 });
     else skipped.count++;
   }
+}
+
+const expectationFields = ['allow', 'deny', 'default'];
+
+/** They may lie in the folder of the manifests that they are about (`check/`). */
+function isExpectations(node: SourceNode): boolean {
+  if (node.type !== 'map' || node.fields.size === 0) return false;
+  return [...node.fields.keys()].every((name) => expectationFields.includes(name));
 }
 
 const LIST = 'List';

@@ -3,12 +3,14 @@
  * anew is told everything.
  */
 import type { ZoneUpdate } from '../dns/zone-data.ts';
+import type { CompiledWorld } from '../network-policy/compile-policies.ts';
 import type { NodeUpdate, PodSpec, WorkloadSpec } from '../nodes/protocol.ts';
 import type { ServicesUpdate } from '../service/service-spec.ts';
 import { sameJson } from '../store/same-json.ts';
 import { compileEndpoints, compilePod, compileRoutes } from './compile.ts';
 import type { CompiledService } from './compile-services.ts';
 import type { PlacedPod } from './placed-pod.ts';
+import { PolicyFeed } from './policy-feed.ts';
 import type { Topology, TopologyNode } from './topology.ts';
 
 /** What all feeds of a cluster know. */
@@ -19,6 +21,8 @@ export interface CommonFeed {
   /** By `namespace/name`. */
   readonly services: Map<string, CompiledService>;
   readonly namespaces: Set<string>;
+  /** undefined before there was any. */
+  policies: CompiledWorld | undefined;
   /** Grows with every change of names. */
   zoneSerial: number;
 }
@@ -30,6 +34,7 @@ export class NodeFeed {
   readonly #common: Readonly<CommonFeed>;
   readonly #specs = new Map<number, PodSpec>();
   readonly #workloads = new Map<string, WorkloadSpec>();
+  readonly #policies = new PolicyFeed();
   /** Ports count on and are never used again: hops of a running capture keep their names. */
   #nextIndex = 0;
   // What has changed since the node was told.
@@ -106,9 +111,10 @@ export class NodeFeed {
     const workloads = [...this.#changedWorkloads].map((key) => this.#workloads.get(key)!);
     const services = this.#changedServices.size > 0 ? { services: this.#servicesChange() } : {};
     const names = this.#namesChange();
-    if (!this.#routesChanged && this.#changedServices.size === 0 && workloads.length === 0 && names === undefined) {
-      return undefined;
-    }
+    const compiled = this.#common.policies;
+    const policies = compiled && this.#policies.difference(compiled, this.pods);
+    const isNews = this.#routesChanged || this.#changedServices.size > 0 || workloads.length > 0;
+    if (!isNews && names === undefined && policies === undefined) return undefined;
     const update: NodeUpdate = {
       version,
       addPods: [...this.#addedPods].map((index) => this.#specs.get(index)!),
@@ -116,6 +122,7 @@ export class NodeFeed {
       workloads,
       ...(this.#routesChanged ? this.#routing() : {}),
       ...services,
+      ...(policies === undefined ? {} : { policies }),
       ...(names === undefined ? {} : { names }),
     };
     this.#told();
@@ -124,7 +131,7 @@ export class NodeFeed {
 
   /** Everything. The node counts as told. */
   full(version: number): NodeUpdate {
-    const { services, topology } = this.#common;
+    const { services, topology, policies } = this.#common;
     const specs = [...services.values()].map(({ forNode }) => forNode(this.node.name));
     this.#knowsNames = false;
     const names = this.#namesChange();
@@ -142,8 +149,18 @@ export class NodeFeed {
         remove: [],
         networks: topology.serviceSubnets,
       },
+      ...(policies === undefined ? {} : { policies: this.#policies.full(policies, this.pods) }),
       ...(names === undefined ? {} : { names }),
     };
+  }
+
+  /** Everything, to whom it may concern: whether the node has been told is not touched. */
+  snapshot(version: number): NodeUpdate {
+    const copy = new NodeFeed(this.#common, this.node);
+    for (const [pod, index] of this.pods) copy.pods.set(pod, index);
+    for (const [index, spec] of this.#specs) copy.#specs.set(index, spec);
+    for (const [key, workload] of this.#workloads) copy.#workloads.set(key, workload);
+    return copy.full(version);
   }
 
   #routing(): Pick<NodeUpdate, 'endpoints' | 'routes'> {

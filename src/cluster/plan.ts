@@ -1,6 +1,7 @@
 /** A cluster as its manifests have it, with every pod where it belongs: what a simulation starts from. */
+import type { PolicyWorld } from '../network-policy/policy-world.ts';
 import { ClusterFeed } from './cluster-feed.ts';
-import { ControlPlane } from './control-plane.ts';
+import { ControlPlane, isNothing } from './control-plane.ts';
 import type { Manifests } from './manifests.ts';
 import { type PlacedPod, placedPod, runs } from './placed-pod.ts';
 import { planTopology, type Topology, type TopologyNode, type TopologyOptions } from './topology.ts';
@@ -10,6 +11,8 @@ export interface ClusterPlan {
   /** All pods, those on their nodes' networks too. */
   readonly pods: readonly PlacedPod[];
   readonly feed: ClusterFeed;
+  /** What its policies are judged by. */
+  readonly policyWorld: (revision: number) => PolicyWorld | undefined;
 }
 
 /**
@@ -30,7 +33,7 @@ export function planCluster(manifests: Manifests, options: TopologyOptions = {})
   for (;;) {
     plane.reconcile();
     const changes = plane.takeChanges();
-    if (changes.pods.size === 0 && changes.services.size === 0 && changes.namespaces === undefined) break;
+    if (isNothing(changes)) break;
     for (const key of changes.pods) {
       const object = plane.pod(key);
       if (object === undefined || pods.has(key) || !runs(object)) continue;
@@ -40,8 +43,9 @@ export function planCluster(manifests: Manifests, options: TopologyOptions = {})
       plane.podRuns(key);
     }
     feed.setServices(changes, plane);
+    feed.setPolicies(changes);
   }
-  return { topology, pods: [...pods.values()], feed };
+  return { topology, pods: [...pods.values()], feed, policyWorld: (revision) => plane.policyWorld(revision) };
 }
 
 /** A node's pods with a network of their own, in the order of their port numbers, which count from 0. */

@@ -10,7 +10,7 @@ import type { Pod } from '../store/object.ts';
 import { close } from '../sys/io.ts';
 import { createPipe } from '../sys/pipe.ts';
 import { LogRing } from '../workload/log-ring.ts';
-import type { Entrance } from './cluster.ts';
+import type { Entrance } from './entrance.ts';
 import type { ProgramState } from './pod-reports.ts';
 import { RestartDelay } from './restart-delay.ts';
 

@@ -9,7 +9,7 @@
 import type { NodeUpdate } from '../nodes/protocol.ts';
 import type { Pod } from '../store/object.ts';
 import { ClusterFeed } from './cluster-feed.ts';
-import type { ControlPlane } from './control-plane.ts';
+import { type ControlPlane, isNothing } from './control-plane.ts';
 import { type PlacedPod, placedPod, runs } from './placed-pod.ts';
 import type { Topology } from './topology.ts';
 
@@ -124,8 +124,8 @@ export class Rollout {
       const asked = this.#asked;
       this.#plane.reconcile();
       const changes = this.#plane.takeChanges();
-      const { pods, services, namespaces } = changes;
-      if (pods.size === 0 && services.size === 0 && namespaces === undefined) {
+      const { pods } = changes;
+      if (isNothing(changes)) {
         this.#done = asked;
         return;
       }
@@ -135,6 +135,8 @@ export class Rollout {
       const unwanted = [...pods].filter((key) => this.#isUnwanted(key));
       let started: string[];
       try {
+        // Before pods have ports: whatever a node is told from here on, no pod is there without its rules (NP-032).
+        this.feed.setPolicies(changes);
         started = await this.#createPods(keys, failures);
         this.feed.setServices(changes, this.#plane);
       } catch (error) {

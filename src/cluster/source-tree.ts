@@ -59,13 +59,24 @@ export function childPath(path: string, key: string | number): string {
 export function sourceOf(object: { readonly source: SourceNode }, path: string): Place {
   let node = object.source;
   let place = node.place;
-  for (const [, name, bracketed] of path.matchAll(/([^.[\]]+)|\[([^\]]*)\]/g)) {
-    const next = child(node, name ?? bracketed ?? '');
+  for (const key of keysOf(path)) {
+    const next = child(node, key);
     if (next === undefined) break;
     node = next.node;
     place = fieldPlace(next.key, node);
   }
   return place;
+}
+
+/** What was written at `path`; undefined where the input left it out. */
+export function nodeAt(source: SourceNode, path: string): SourceNode | undefined {
+  let node: SourceNode | undefined = source;
+  for (const key of keysOf(path)) node = node && child(node, key)?.node;
+  return node;
+}
+
+function keysOf(path: string): string[] {
+  return [...path.matchAll(/([^.[\]]+)|\[([^\]]*)\]/g)].map(([, name, bracketed]) => name ?? bracketed ?? '');
 }
 
 function child(node: SourceNode, key: string): SourceField | undefined {

@@ -44,6 +44,7 @@ export function commitConnection(
     return Drop.ConntrackFull; // CT-051
   }
   connections.insert(connection, original, reply, nowMs);
+  connections.ingress[connection] = pkt.ingress;
   if (!keysEqual(original, 0, pkt.key, 0)) connections.flags[connection] = ConnectionFlag.Translated;
   beginConnection(connections, connection, pkt, nowMs);
   pkt.connection = connection;

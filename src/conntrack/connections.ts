@@ -6,9 +6,18 @@
  * NAT needs no storage of its own. Values are parallel arrays indexed by connection, or by connection * 2 + direction
  * ("half"). A connection exists once its first packet has passed every stage (CT-004).
  */
-import { invertKey, KEY_WORDS, keyProtocol } from '../packet/flow-key.ts';
+import {
+  invertKey,
+  KEY_DESTINATION,
+  KEY_PORTS,
+  KEY_SOURCE,
+  KEY_WORDS,
+  keyIsIcmp,
+  keyProtocol,
+} from '../packet/flow-key.ts';
 import { FlowTable } from '../tables/flow-table.ts';
 import { TimerWheel } from '../tables/timer-wheel.ts';
+import { ADDRESS_WORDS } from '../wire/address.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { sctpClosing } from './sctp-states.ts';
 import { SCTP_RECORD_WORDS } from './sctp-tags.ts';
@@ -56,6 +65,10 @@ export class Connections {
   readonly flags: Uint8Array;
   readonly createdMs: Float64Array;
   readonly deadlineMs: Float64Array;
+  /** The way that its first packet came in by. */
+  readonly ingress: Int32Array;
+  /** Of the policies that it was judged by last. */
+  readonly policyRevision: Int32Array;
   /** Per half: the way out that was found, 0 for none yet, and the route revision it was found under. */
   readonly egress: Int32Array;
   readonly routeRevision: Int32Array;
@@ -81,6 +94,8 @@ export class Connections {
     this.flags = new Uint8Array(capacity);
     this.createdMs = new Float64Array(capacity);
     this.deadlineMs = new Float64Array(capacity);
+    this.ingress = new Int32Array(capacity);
+    this.policyRevision = new Int32Array(capacity);
     this.egress = new Int32Array(capacity * 2);
     this.routeRevision = new Int32Array(capacity * 2);
     this.packets = new Float64Array(capacity * 2);
@@ -230,6 +245,18 @@ export class Connections {
   /** Writes what packets of this half look like after translation. */
   translatedKey(half: number, to: Int32Array): void {
     invertKey(this.table.keys, (half ^ 1) * KEY_WORDS, to, 0);
+  }
+
+  /**
+   * Writes what policies judge of the connection: its client as it came in, and where it really goes (NP-022, NP-031).
+   * Not the client's address after masquerading, nor a source port that had to move.
+   */
+  judgedKey(connection: number, to: Int32Array): void {
+    const { keys } = this.table;
+    const reply = (connection * 2 + 1) * KEY_WORDS;
+    this.key(connection * 2, to);
+    for (let i = 0; i < ADDRESS_WORDS; i++) to[KEY_DESTINATION + i] = keys[reply + KEY_SOURCE + i]!;
+    if (!keyIsIcmp(to, 0)) to[KEY_PORTS] = (to[KEY_PORTS]! & ~0xffff) | (keys[reply + KEY_PORTS]! >>> 16);
   }
 
   /** Connection numbers that may be in use are below this. */

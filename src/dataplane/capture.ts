@@ -4,7 +4,8 @@
  * clock, whose double V8 boxes.
  */
 import { KEY_WORDS } from '../packet/flow-key.ts';
-import { Consumed, type Outcome } from '../packet/outcome.ts';
+import { JUDGEMENT_WORDS } from '../packet/judgement.ts';
+import { Consumed, Drop, type Outcome } from '../packet/outcome.ts';
 import type { Packet } from '../packet/packet.ts';
 import { Way, way, wayIndex, wayKind } from '../packet/way.ts';
 import { runFilter } from '../recording/filter-machine.ts';
@@ -106,7 +107,8 @@ export class Capture {
     if (at >= 0) {
       this.#open = -1;
       const connection = connectionWordOf(this.#dp.connections, pkt);
-      if (this.#interests(outcome, connection)) this.#describe(at, pkt, outcome, connection);
+      if (this.#interests(outcome, connection))
+        this.#describe(at, pkt, outcome, connection, this.#dp.policies.judgement);
       else this.#giveBack(at);
     }
     this.#ring.publish();
@@ -114,11 +116,11 @@ export class Capture {
 
   /** A packet that the flight recorder remembers. */
   recall(pkt: Packet, frame: HopFrame, hop: number, number: number, timeNs: number, record: FlightRecord): void {
-    const { outcome, connection } = record;
+    const { outcome, connection, judgement } = record;
     this.#ring.begin();
     if (this.#interests(outcome, connection) && this.#wants(frame, hop)) {
-      const at = this.#copyIn(pkt, frame, hop, number, timeNs, 0);
-      if (at >= 0) this.#describe(at, pkt, outcome, connection);
+      const at = this.#copyIn(pkt, frame, hop, number, timeNs, judgement === undefined ? 0 : SightingBit.Keys);
+      if (at >= 0) this.#describe(at, pkt, outcome, connection, judgement);
     }
     this.#ring.publish();
   }
@@ -253,15 +255,27 @@ export class Capture {
     for (let i = to >> 2, j = from >> 2; i < end; i++, j++) target[i] = source[j]!;
   }
 
-  /** What became of the packet. */
-  #describe(at: number, pkt: Packet, outcome: Outcome, connection: number): void {
+  /** What became of the packet. @param judgement of the last one that was denied; undefined when that is not this one. */
+  #describe(at: number, pkt: Packet, outcome: Outcome, connection: number, judgement?: Int32Array): void {
     const { words } = this.#ring.space;
     const word = at >> 2;
     words[word + Word.Outcome] = outcome;
     words[word + Word.Ingress] = pkt.ingress;
     words[word + Word.Egress] = pkt.egress;
     words[word + Word.Connection] = connection;
-    if ((words[word + Word.Bits]! & SightingBit.Keys) === 0 || !isTranslated(this.#dp, pkt)) return;
+    if ((words[word + Word.Bits]! & SightingBit.Keys) === 0) return;
+    if (outcome === Drop.PolicyDenied && judgement !== undefined) this.#tellJudgement(word, judgement);
+    else if (isTranslated(this.#dp, pkt)) this.#tellKeys(word, pkt);
+  }
+
+  #tellJudgement(word: number, judgement: Int32Array): void {
+    const { words } = this.#ring.space;
+    words[word + Word.Bits]! |= SightingBit.Judged;
+    for (let i = 0; i < JUDGEMENT_WORDS; i++) words[word + HEADER_WORDS + i] = judgement[i]!;
+  }
+
+  #tellKeys(word: number, pkt: Packet): void {
+    const { words } = this.#ring.space;
     words[word + Word.Bits]! |= SightingBit.Translated;
     const { connections } = this.#dp;
     const half = pkt.connection * 2 + pkt.direction;

@@ -11,6 +11,7 @@ import { KEY_WORDS } from '../packet/flow-key.ts';
 import type { Outcome } from '../packet/outcome.ts';
 import { FRAME_HEADROOM, Packet } from '../packet/packet.ts';
 import { Policies } from '../policy/policies.ts';
+import type { CompiledPolicies } from '../policy/policy-table.ts';
 import { Affinity } from '../service/affinity.ts';
 import { buildServiceTable } from '../service/build-service-table.ts';
 import type { ServiceTableData } from '../service/service-table.ts';
@@ -65,6 +66,8 @@ export interface NodeConstants {
   /** IP MTU inside tunnels. */
   readonly tunnelMtu: number;
   readonly connectionsMax: number;
+  /** Clients that Services with session affinity remember; as many as nftables' sets do when it is not said. */
+  readonly affinityMax?: number;
   /** The node's first pod-CIDR address of each family, IPv4 first, four words each; zeros for none. */
   readonly icmpSources: Int32Array;
   /** Datagrams in pieces, at once. */
@@ -90,7 +93,7 @@ export class Dataplane {
   services: Services;
   /** How far the search for UDP connections without their backend has come. */
   readonly staleFlows = new StaleFlows();
-  policies = new Policies(new Uint8Array(0));
+  readonly policies = new Policies();
   routes = PrefixTable.build([]);
   /** Moves when routes or endpoints change: connections then find their way out again. Never 0. */
   routeRevision = 1;
@@ -114,9 +117,9 @@ export class Dataplane {
     this.random = random;
     this.counters = counters;
     this.connections = new Connections(node.connectionsMax, node.seed);
-    this.flightRecorder = new FlightRecorder(arena, this.connections);
+    this.flightRecorder = new FlightRecorder(arena, this.connections, this.policies.judgement);
     this.recorder = this.flightRecorder;
-    this.services = new Services(buildServiceTable([], [], node.seed), new Affinity(node.seed));
+    this.services = new Services(buildServiceTable([], [], node.seed), new Affinity(node.seed, node.affinityMax));
     this.reassembly = new Reassembly(arena, node.reassemblySlots, node.seed, counters);
     this.cutter = new Cutter(arena, FRAME_HEADROOM);
     this.scratch = new Packet(arena);
@@ -136,5 +139,10 @@ export class Dataplane {
   setServices(data: ServiceTableData): void {
     this.services = new Services(data, this.services.affinity);
     this.staleFlows.begin();
+  }
+
+  /** Connections of pods that this moves are judged again with their next packet. */
+  setPolicies(compiled: CompiledPolicies): void {
+    this.policies.replace(compiled);
   }
 }

@@ -4,6 +4,8 @@
  */
 import type { Connections } from '../conntrack/connections.ts';
 import type { Arena } from '../packet/arena.ts';
+import { JUDGEMENT_WORDS } from '../packet/judgement.ts';
+import { Drop } from '../packet/outcome.ts';
 import { ChecksumState, type Packet, UNTRACKED } from '../packet/packet.ts';
 import { connectionWordOf } from './connection-word.ts';
 import type { Recorder } from './dataplane.ts';
@@ -26,9 +28,14 @@ export class FlightRecorder implements Recorder {
   readonly #outerPort = new Uint16Array(RECORDS);
   readonly #partial = new Int32Array(RECORDS);
   readonly #connections: Connections;
+  /** Of denied packets: `packet/judgement.ts`. */
+  readonly #judgements = new Int32Array(RECORDS * JUDGEMENT_WORDS);
+  readonly #judgement: Int32Array;
   #next = 0;
 
-  constructor(arena: Arena, connections: Connections) {
+  /** @param judgement where the one about the last denied packet is. */
+  constructor(arena: Arena, connections: Connections, judgement: Int32Array) {
+    this.#judgement = judgement;
     this.#arena = arena;
     this.#connections = connections;
     this.#at = arena.reserve(RECORDS * RECORD_BYTES);
@@ -56,6 +63,7 @@ export class FlightRecorder implements Recorder {
     this.#ingress[slot] = pkt.ingress;
     this.#egress[slot] = pkt.egress;
     this.#connection[slot] = connectionWordOf(this.#connections, pkt);
+    if (outcome === Drop.PolicyDenied) this.#judgements.set(this.#judgement, slot * JUDGEMENT_WORDS);
     this.#next++;
   }
 
@@ -70,6 +78,7 @@ export class FlightRecorder implements Recorder {
     return Array.from({ length: this.#next - from }, (_, i) => {
       const slot = (from + i) & (RECORDS - 1);
       const at = this.#at + slot * RECORD_BYTES;
+      const denied = this.#outcome[slot] === Drop.PolicyDenied;
       return {
         timeMs: this.#timeMs[slot]!,
         len: this.#len[slot]!,
@@ -80,6 +89,7 @@ export class FlightRecorder implements Recorder {
         gsoSize: this.#gsoSize[slot]!,
         outerPort: this.#outerPort[slot]!,
         partial: this.#partial[slot]!,
+        judgement: denied ? this.#judgements.slice(slot * JUDGEMENT_WORDS, (slot + 1) * JUDGEMENT_WORDS) : undefined,
         bytes: this.#arena.bytes.slice(at, at + Math.min(this.#len[slot]!, RECORD_BYTES)),
       };
     });
@@ -102,5 +112,7 @@ export interface FlightRecord {
   readonly outerPort: number;
   /** Of a partial checksum: where its region begins << 16 | where in it the field is; else negative. */
   readonly partial: number;
+  /** Of a packet that a policy denied. */
+  readonly judgement: Int32Array | undefined;
   readonly bytes: Uint8Array;
 }

@@ -4,11 +4,12 @@ import { ConnectionFlag } from '../conntrack/connections.ts';
 import { trackPacket } from '../conntrack/track.ts';
 import { KEY_WORDS } from '../packet/flow-key.ts';
 import { loadKey } from '../packet/load-key.ts';
-import { CONTINUE, type Outcome } from '../packet/outcome.ts';
+import { CONTINUE, type Outcome, Place } from '../packet/outcome.ts';
 import { type Packet, RELATED, UNTRACKED } from '../packet/packet.ts';
 import { rewriteFlow } from '../packet/rewrite.ts';
 import { rewriteError } from '../packet/rewrite-error.ts';
 import type { Dataplane } from './dataplane.ts';
+import { rejudge } from './rejudge.ts';
 
 const seen = new Int32Array(KEY_WORDS);
 const translated = new Int32Array(KEY_WORDS);
@@ -19,11 +20,14 @@ export function flowKey(pkt: Packet): Outcome {
   return CONTINUE;
 }
 
-/** One look-up: `Place.KnownFlow`, or continue as the first packet of a connection, or INVALID. */
+/**
+ * One look-up: `Place.KnownFlow`, or continue as the first packet of a connection, or INVALID; or denied, when policies
+ * have changed under a known flow.
+ */
 export function knownFlow(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
   const outcome = trackPacket(dp.connections, pkt, nowMs);
   if (outcome === CONTINUE) dp.originalKey.set(pkt.key);
-  return outcome;
+  return outcome === Place.KnownFlow ? rejudge(dp, pkt) : outcome;
 }
 
 /** Gives a packet of a known flow, or an error about one, the addresses and ports that its connection was given. */
@@ -54,6 +58,7 @@ export function commit(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
   if (pkt.connection === UNTRACKED) {
     const outcome = commitConnection(connections, pkt, dp.originalKey, nowMs, dp.random());
     if (outcome < 0) return outcome;
+    connections.policyRevision[pkt.connection] = dp.policies.revision;
     rememberWay(dp, pkt);
   }
   const half = pkt.connection * 2 + pkt.direction;

@@ -28,7 +28,7 @@ export function fromHost(dp: Dataplane, port: Port, pkt: Packet, nowMs: number):
     // The first packet of a connection.
     serviceDnat(dp.services, pkt, nowMs) ||
     route(dp, pkt) ||
-    ingressPolicy(dp.policies, pkt.ingress, pkt.egress) ||
+    ingressPolicy(dp.policies, pkt) ||
     masquerade(dp, pkt) ||
     Place.NewFlow;
   return place === Place.KnownFlow || place === Place.NewFlow ? forward(dp, pkt, nowMs) : place;

@@ -31,9 +31,9 @@ export function fromPod(dp: Dataplane, port: Port, pkt: Packet, nowMs: number): 
     knownFlow(dp, pkt, nowMs) ||
     // The first packet of a connection.
     serviceDnat(dp.services, pkt, nowMs) ||
-    egressPolicy(dp.policies, pkt.ingress, destination(dp, pkt)) ||
+    egressPolicy(dp.policies, pkt, destination(dp, pkt)) ||
     route(dp, pkt) ||
-    ingressPolicy(dp.policies, pkt.ingress, pkt.egress) ||
+    ingressPolicy(dp.policies, pkt) ||
     masquerade(dp, pkt) ||
     Place.NewFlow;
   return place === Place.KnownFlow || place === Place.NewFlow ? forward(dp, pkt, nowMs) : place;

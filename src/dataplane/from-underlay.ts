@@ -31,7 +31,7 @@ export function fromUnderlay(dp: Dataplane, pkt: Packet, nowMs: number): Outcome
     knownFlow(dp, pkt, nowMs) ||
     // The first packet of a connection.
     route(dp, pkt) ||
-    ingressPolicy(dp.policies, pkt.ingress, pkt.egress) ||
+    ingressPolicy(dp.policies, pkt) ||
     Place.NewFlow;
   return place === Place.KnownFlow || place === Place.NewFlow ? forward(dp, pkt, nowMs) : place;
 }

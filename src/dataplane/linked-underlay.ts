@@ -12,7 +12,7 @@ import type { Underlay } from './dataplane.ts';
 /** VXLAN and inner Ethernet headers, which an MTU does not count. */
 const FRAME_OVERHEAD = 8 + 14;
 /** Memory of a node's waiting packets: 5,000 of 1,500 bytes, 60 ms at 1 Gbit/s. */
-const QUEUE_BYTES = 8 << 20;
+export const LINK_QUEUE_BYTES = 8 << 20;
 
 export interface LinkWatcher {
   /** @param at the VXLAN header of a wire packet, its checksums complete, with room for outer headers in front. */
@@ -36,14 +36,14 @@ export class LinkedUnderlay implements Underlay {
   /** By endpoint. */
   #links: readonly (Link | undefined)[] = [];
 
-  /** @param mtu IP MTU inside tunnels. */
-  constructor(arena: Arena, counters: Counters, underlay: Underlay, mtu: number) {
+  /** @param mtu IP MTU inside tunnels. @param queueBytes memory of waiting packets, out of the arena. */
+  constructor(arena: Arena, counters: Counters, underlay: Underlay, mtu: number, queueBytes = LINK_QUEUE_BYTES) {
     this.#underlay = underlay;
     this.#counters = counters;
     const frameBytes = FRAME_OVERHEAD + mtu;
     this.#frames = new WaitingFrames(
       arena,
-      Math.floor(QUEUE_BYTES / (FRAME_HEADROOM + frameBytes)),
+      Math.floor(queueBytes / (FRAME_HEADROOM + frameBytes)),
       FRAME_HEADROOM,
       frameBytes,
     );

@@ -8,8 +8,11 @@ import { icmpName } from '../capture/icmp-words.ts';
 import type { TcpSummary } from '../capture/transport-summary.ts';
 import { hopName, stageOf, verdictOf, wayName } from '../capture/verdict-words.ts';
 import type { CaptureScene } from '../cluster/capture-scene.ts';
+import { type Explanation, ruleWords } from '../network-policy/explain.ts';
+import type { RuleReference } from '../network-policy/policy-world.ts';
 import { Drop, dropReasons, outcomeReason } from '../packet/outcome.ts';
 import { Way, wayKind } from '../packet/way.ts';
+import { Direction } from '../policy/policies.ts';
 import { type Sighting, SightingBit } from '../recording/sighting.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { FlowEndpoint, FlowNames } from './flow-names.ts';
@@ -38,6 +41,15 @@ export type ObservationPoint =
   | ('TO_ENDPOINT' | 'TO_HOST' | 'TO_OVERLAY' | 'TO_NETWORK')
   | ('FROM_ENDPOINT' | 'FROM_HOST' | 'FROM_OVERLAY' | 'FROM_NETWORK');
 
+/** As hubble's Policy. */
+interface FlowPolicy {
+  readonly name: string;
+  readonly namespace: string;
+  /** Of the policies that were in force: all of them together count their changes. As protobuf's JSON has a uint64. */
+  readonly revision: string;
+  readonly kind: string;
+}
+
 export interface FlowRecord {
   /** RFC 3339, nanoseconds. */
   readonly time: string;
@@ -65,12 +77,18 @@ export interface FlowRecord {
   /** The hop. */
   readonly interface: { readonly name: string };
   readonly Summary: string;
+  /** The policies that isolate the pod in that direction, none of which allows the flow. */
+  readonly egress_denied_by?: readonly FlowPolicy[];
+  readonly ingress_denied_by?: readonly FlowPolicy[];
   // Not of hubble:
   /** Why it was dropped or consumed, the stage that dropped it, what that means, and where to look next. */
   readonly reason?: string;
   readonly stage?: string;
   readonly means?: string;
   readonly look?: string;
+  /** Why policies denied it, in a sentence, and the first of them; absent where their objects are not known any more. */
+  readonly explanation?: string;
+  readonly rule?: RuleReference;
   /** The source address, which is not the source's: `source` is who sent it. */
   readonly spoofed_source?: string;
 }
@@ -95,8 +113,15 @@ const flagNames: readonly (readonly [number, FlagName])[] = [
  * A record that keeps nothing of the sighting.
  *
  * @param epochNs what is to be added to a sighting's time for nanoseconds since 1970.
+ * @param denial why policies denied it, where that is known
  */
-export function flowRecord(sighting: Sighting, scene: CaptureScene, names: FlowNames, epochNs: bigint): FlowRecord {
+export function flowRecord(
+  sighting: Sighting,
+  scene: CaptureScene,
+  names: FlowNames,
+  epochNs: bigint,
+  denial?: Explanation,
+): FlowRecord {
   const frame = innerFrame(sighting);
   const { ip, macs } = frame;
   const l4 = ip === undefined ? undefined : flowL4(ip);
@@ -117,7 +142,8 @@ export function flowRecord(sighting: Sighting, scene: CaptureScene, names: FlowN
     ...(isReply === undefined ? {} : { is_reply: isReply }),
     interface: { name: hopName(scene, sighting.hop) },
     Summary: summaryOf(frame, l4),
-    ...explanation(sighting),
+    ...why(sighting),
+    ...(denial === undefined ? {} : denialFields(sighting, denial)),
   };
 }
 
@@ -221,10 +247,25 @@ function pointOf({ hop, egress }: Sighting): ObservationPoint {
   return towards[wayKind(egress)] ?? comingFrom[wayKind(hop)] ?? 'FROM_NETWORK';
 }
 
-function explanation(sighting: Sighting): Pick<FlowRecord, 'reason' | 'stage' | 'means' | 'look'> {
+function why(sighting: Sighting): Pick<FlowRecord, 'reason' | 'stage' | 'means' | 'look'> {
   const { outcome } = sighting;
   const reason = outcomeReason(outcome);
   if (reason === undefined) return {};
   const { name, means, look } = reason;
   return { reason: name, means, ...(outcome < 0 ? { stage: stageOf(sighting), look } : {}) };
+}
+
+function denialFields(
+  { judgedDirection, judgedRevision }: Sighting,
+  denial: Explanation,
+): Pick<FlowRecord, 'egress_denied_by' | 'ingress_denied_by' | 'explanation' | 'rule' | 'look'> {
+  const by = denial.policies.map(({ kind, namespace, name }): FlowPolicy => {
+    return { name, namespace, revision: `${judgedRevision}`, kind };
+  });
+  return {
+    ...(judgedDirection === Direction.Egress ? { egress_denied_by: by } : { ingress_denied_by: by }),
+    explanation: denial.sentence,
+    ...(denial.rule === undefined ? {} : { rule: denial.rule }),
+    look: ruleWords(denial),
+  };
 }

@@ -1,5 +1,6 @@
 /** Flow records for people and programs, in the formats of `hubble observe` (cilium hubble/pkg/printer). */
 import { withPort } from '../capture/packet-line.ts';
+import { deniedWords } from '../network-policy/explain.ts';
 import type { FlowEndpoint } from './flow-names.ts';
 import type { FlowRecord } from './flow-record.ts';
 
@@ -24,7 +25,8 @@ export function harmless(text: string): string {
 
 /** `Nov 20 10:00:00.000: shop/web:34567 -> shop/db:5432 to-overlay FORWARDED (TCP Flags: SYN)`, and why not if not. */
 export function compactLine(record: FlowRecord, options: TextOptions): string {
-  const { is_reply: isReply, means } = record;
+  const { is_reply: isReply } = record;
+  const means = meaningOf(record);
   const node = options.nodeName ? ` [${harmless(record.node_name)}]` : '';
   const ends = [hostOf(record, 'source', options), hostOf(record, 'destination', options)];
   const arrow = isReply === undefined ? '<>' : isReply ? '<-' : '->';
@@ -49,8 +51,8 @@ export function flowCells(record: FlowRecord, options: TextOptions): [title: str
 
 /** A block of lines, each with an end. */
 export function dictBlock(record: FlowRecord, options: TextOptions): string {
-  const { means, stage, look } = record;
-  const why = Object.entries({ REASON: means, STAGE: stage, LOOK: look }).flatMap(([title, value]) =>
+  const { stage, look } = record;
+  const why = Object.entries({ REASON: meaningOf(record), STAGE: stage, LOOK: look }).flatMap(([title, value]) =>
     value === undefined ? [] : [[title, value] as const],
   );
   const rows = [...flowCells(record, options), ...why];
@@ -81,6 +83,10 @@ export function harmlessJson(value: unknown, space?: number): string {
 function timeText({ time }: FlowRecord): string {
   const day = String(Number(time.slice(8, 10))).padStart(2);
   return `${months[Number(time.slice(5, 7)) - 1]} ${day} ${time.slice(11, 23)}`;
+}
+
+function meaningOf({ explanation, means }: FlowRecord): string | undefined {
+  return explanation === undefined ? means : deniedWords(explanation);
 }
 
 /** The reason of a drop, or where the packet was seen: `to-overlay`. */

@@ -41,7 +41,8 @@ export class WaitingFrames {
     this.tos = new Int32Array(capacity);
     this.#dueMs = new Float64Array(capacity);
     this.#order = new Float64Array(capacity);
-    this.#slots = Int32Array.from({ length: capacity }, (_, slot) => slot);
+    this.#slots = new Int32Array(capacity);
+    for (let slot = 0; slot < capacity; slot++) this.#slots[slot] = slot;
   }
 
   get count(): number {

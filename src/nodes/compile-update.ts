@@ -1,6 +1,7 @@
 /** Turns an update's text into tables. Runs on the control thread, so that the loop only swaps references. */
 import type { TunnelEndpoint } from '../encap/vxlan.ts';
 import type { LinkSettings } from '../links/link.ts';
+import type { PolicyCompiler } from '../policy/policy-compiler.ts';
 import type { ServiceCompiler } from '../service/service-compiler.ts';
 import { type PrefixEntry, PrefixTable } from '../tables/prefix-table.ts';
 import { ADDRESS_WORDS, isIpv4Words, parseAddress } from '../wire/address.ts';
@@ -10,8 +11,13 @@ import type { CompiledUpdate, EndpointSpec, LinkSpec, NodeUpdate, RouteSpec } fr
 /** Bits that `::ffff:0:0/96` puts in front of an IPv4 prefix. */
 const MAPPED_BITS = 96;
 
-/** @param services the node's, which knows what earlier updates have told. */
-export function compileUpdate(update: NodeUpdate, services: ServiceCompiler): CompiledUpdate {
+/** A node's, which know what earlier updates have told. */
+export interface Compilers {
+  readonly services: ServiceCompiler;
+  readonly policies: PolicyCompiler;
+}
+
+export function compileUpdate(update: NodeUpdate, { services, policies }: Compilers): CompiledUpdate {
   const { routes, endpoints } = update;
   if ((routes === undefined) !== (endpoints === undefined)) throw new Error('routes and endpoints change together');
   return {
@@ -29,15 +35,19 @@ export function compileUpdate(update: NodeUpdate, services: ServiceCompiler): Co
           },
     links: update.links === undefined ? undefined : compileLinks(update.links),
     services: update.services === undefined ? undefined : services.compile(update.services),
+    policies: update.policies === undefined ? undefined : policies.compile(update.policies),
     advanceMs: update.advanceMs ?? 0,
   };
 }
 
 /** The memory of the largest tables, which the other thread may have without a copy. */
-export function buffersOf({ services }: CompiledUpdate): ArrayBuffer[] {
-  if (services === undefined) return [];
-  const { keys, frontends, lists, backends } = services;
-  const arrays = [keys.keys, keys.heads, keys.next, keys.hashes, frontends, lists, backends];
+export function buffersOf({ services, policies }: CompiledUpdate): ArrayBuffer[] {
+  const arrays: Int32Array[] = [];
+  if (services !== undefined) {
+    const { keys, frontends, lists, backends } = services;
+    arrays.push(keys.keys, keys.heads, keys.next, keys.hashes, frontends, lists, backends);
+  }
+  if (policies !== undefined) arrays.push(policies.identities.entries); // rulesets are compared with the next ones
   return arrays.map(({ buffer }) => buffer as ArrayBuffer);
 }
 

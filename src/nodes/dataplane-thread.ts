@@ -186,6 +186,7 @@ function apply(update: CompiledUpdate): void {
     dataplane.setRoutes(update.routing.table, update.routing.endpoints);
   }
   if (update.services !== undefined) dataplane.setServices(update.services);
+  if (update.policies !== undefined) dataplane.setPolicies(update.policies);
   if (update.links !== undefined) setLinks(update.links);
   clockAheadMs += update.advanceMs;
   for (const index of update.removePods) {

@@ -7,17 +7,20 @@ import type { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { Counters } from '../dataplane/counters.ts';
 import { programUrl } from '../installation.ts';
+import { PolicyCompiler } from '../policy/policy-compiler.ts';
 import { ServiceCompiler } from '../service/service-compiler.ts';
 import { createEventfd, signalEventfd } from '../sys/eventfd.ts';
 import { CaptureStream } from './capture-stream.ts';
-import { buffersOf, compileUpdate } from './compile-update.ts';
+import { buffersOf, type Compilers, compileUpdate } from './compile-update.ts';
 import { PodServices } from './pod-services.ts';
+import { Prober } from './prober.ts';
 import type {
   DataplaneThreadData,
   FromDataplane,
   FromNode,
   NodeSettings,
   NodeUpdate,
+  ProbeOrder,
   ToDataplane,
   ToNode,
   WorkloadOrder,
@@ -26,13 +29,14 @@ import type {
 interface Node {
   readonly dataplane: DataplaneThread;
   readonly pods: PodServices;
+  readonly prober: Prober;
 }
 
 let node: Node | undefined;
 
 /** The other thread, and the two ways to reach it while it sleeps in the kernel: the eventfd and the stop word. */
 class DataplaneThread {
-  readonly services: ServiceCompiler;
+  readonly compilers: Compilers;
   readonly #worker: Worker;
   readonly #eventfd = createEventfd();
   readonly #stop = new SharedArrayBuffer(4);
@@ -43,7 +47,7 @@ class DataplaneThread {
   constructor(settings: NodeSettings) {
     this.#name = settings.name;
     const seed = randomBytes(4).readInt32LE();
-    this.services = new ServiceCompiler(seed);
+    this.compilers = { services: new ServiceCompiler(seed), policies: new PolicyCompiler() };
     const workerData: DataplaneThreadData = {
       settings,
       seed,
@@ -104,13 +108,14 @@ function start(settings: NodeSettings): Node {
   return {
     dataplane: new DataplaneThread(settings),
     pods: new PodServices(log, (message) => void process.send?.(message)),
+    prober: new Prober(randomBytes(4).readUInt32LE()),
   };
 }
 
 /** Packets and workloads at the same time: the acknowledgement comes from the packets' side, and later. */
 function apply({ dataplane, pods }: Node, update: NodeUpdate): void {
   try {
-    const compiled = compileUpdate(update, dataplane.services);
+    const compiled = compileUpdate(update, dataplane.compilers);
     dataplane.send({ type: 'update', update: compiled }, buffersOf(compiled));
     pods.apply(update);
   } catch (error) {
@@ -119,8 +124,8 @@ function apply({ dataplane, pods }: Node, update: NodeUpdate): void {
   }
 }
 
-async function obey({ pods }: Node, id: number, order: WorkloadOrder): Promise<void> {
-  const body = await pods.obey(order);
+async function obey({ pods, prober }: Node, id: number, order: WorkloadOrder | ProbeOrder): Promise<void> {
+  const body = order.order === 'ask' ? await prober.ask(order) : await pods.obey(order);
   process.send?.({ type: 'answer', id, body } satisfies FromNode);
 }
 

@@ -9,6 +9,8 @@ import type { CounterSnapshot } from '../dataplane/counters.ts';
 import type { ZoneUpdate } from '../dns/zone-data.ts';
 import type { TunnelEndpoint } from '../encap/vxlan.ts';
 import type { LinkSettings } from '../links/link.ts';
+import type { PolicySpec } from '../policy/policy-spec.ts';
+import type { CompiledPolicies } from '../policy/policy-table.ts';
 import type { PortCounters } from '../ports/wire-counters.ts';
 import type { ServicesUpdate } from '../service/service-spec.ts';
 import type { ServiceTableData } from '../service/service-table.ts';
@@ -109,6 +111,8 @@ export interface NodeUpdate {
   /** New ones, and those whose readiness or probes have changed. They end by an order, not by an update. */
   readonly workloads?: readonly WorkloadSpec[];
   readonly services?: ServicesUpdate;
+  /** Who may talk to whom; all of it. Before the first, nothing is denied. */
+  readonly policies?: PolicySpec;
   /** For a node whose pods serve names. */
   readonly names?: ZoneUpdate;
   /** Puts the node's clock forward, for tests. */
@@ -132,12 +136,40 @@ export interface PodName {
   readonly name: string;
 }
 
+export type ProbeProtocol = 'TCP' | 'UDP' | 'SCTP' | 'ICMP';
+
+/** Asks from a network namespace whether something answers. */
+export interface ProbeOrder {
+  readonly order: 'ask';
+  readonly namespacePath: string;
+  readonly address: string;
+  /** Means nothing to ICMP. */
+  readonly port: number;
+  readonly protocol: ProbeProtocol;
+  readonly timeoutMs: number;
+}
+
+/**
+ * What the asker has seen.
+ *
+ * - `delivered`: the far end has answered.
+ * - `refused`: it said no: RST, ABORT, or an ICMP port or protocol unreachable.
+ * - `rejected`: somebody on the way forbids it: ICMP administratively prohibited.
+ * - `no-answer`: silence, or an ICMP error that nobody is there; `detail` says which.
+ */
+export interface ProbeReport {
+  readonly outcome: 'delivered' | 'refused' | 'rejected' | 'no-answer';
+  readonly detail: string;
+  /** What it was asked from; an identifier for ICMP. Undefined when nothing could be sent. */
+  readonly source: { readonly address: string; readonly port: number } | undefined;
+}
+
 /** Cluster process to node process. */
 export type ToNode =
   | { readonly type: 'start'; readonly settings: NodeSettings; readonly update: NodeUpdate }
   | { readonly type: 'update'; readonly update: NodeUpdate }
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
-  | { readonly type: 'order'; readonly id: number; readonly order: WorkloadOrder }
+  | { readonly type: 'order'; readonly id: number; readonly order: WorkloadOrder | ProbeOrder }
   /** With the connection of whoever wants to see packets: `capture-stream.ts`. */
   | { readonly type: 'capture'; readonly request: string };
 
@@ -202,6 +234,7 @@ export interface CompiledUpdate {
   /** By endpoint number. */
   readonly links: readonly (LinkSettings | undefined)[] | undefined;
   readonly services: ServiceTableData | undefined;
+  readonly policies: CompiledPolicies | undefined;
   readonly advanceMs: number;
 }
 

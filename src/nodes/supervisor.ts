@@ -5,7 +5,17 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { programUrl } from '../installation.ts';
-import type { FromNode, NodeSettings, NodeUpdate, PodName, Question, ToNode, WorkloadOrder } from './protocol.ts';
+import type {
+  FromNode,
+  NodeSettings,
+  NodeUpdate,
+  PodName,
+  ProbeOrder,
+  ProbeReport,
+  Question,
+  ToNode,
+  WorkloadOrder,
+} from './protocol.ts';
 
 /** First restart comes at once; a node that keeps dying waits longer each time, up to this. */
 const RESTART_DELAY_MAX_MS = 5_000;
@@ -94,13 +104,19 @@ export class NodeSupervisor {
     return this.#askFor((id) => ({ type: 'order', id, order }));
   }
 
-  #askFor(message: (id: number) => ToNode): Promise<unknown> {
+  /** Resolves with what was found; rejects when the node does not answer in time. */
+  probe(order: ProbeOrder): Promise<ProbeReport> {
+    const message = (id: number): ToNode => ({ type: 'order', id, order });
+    return this.#askFor(message, order.timeoutMs + ANSWER_TIMEOUT_MS) as Promise<ProbeReport>;
+  }
+
+  #askFor(message: (id: number) => ToNode, timeoutMs = ANSWER_TIMEOUT_MS): Promise<unknown> {
     const id = this.#nextQuestion++;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#questions.delete(id);
         reject(new Error(`node ${this.#host.name} does not answer`));
-      }, ANSWER_TIMEOUT_MS);
+      }, timeoutMs);
       const done = () => clearTimeout(timer);
       this.#questions.set(id, {
         resolve: (value) => {

@@ -250,8 +250,9 @@ const dropRows = [
   {
     name: 'PolicyDenied',
     stage: 'ingressPolicy',
-    means: 'A NetworkPolicy does not allow it.',
-    look: 'The rule that the event names.',
+    means:
+      'NetworkPolicies restrict the receiver, or at `egressPolicy` the sender, and no rule allows it (NP-002, NP-003).',
+    look: '`podwire observe` and captures name the policy, its line, and what each rule wants.',
   },
   {
     name: 'UnsupportedTunnelPayload',

@@ -13,9 +13,11 @@
  *                                                               15  number of the packet on its node
  *                                                               16  of a partial checksum, from the inner frame: where
  *                                                               17  its region begins, and where in it the field is
- *     then room for the keys before and after translation (2 × KEY_WORDS), if `Keys`; then the bytes.
+ *     then room for the keys before and after translation (2 × KEY_WORDS), if `Keys`: of a denied packet the judgement
+ *     stands there (`packet/judgement.ts`); then the bytes.
  */
 import { KEY_WORDS } from '../packet/flow-key.ts';
+import { JUDGED_DIRECTION, JUDGED_REVISION } from '../packet/judgement.ts';
 
 export const SightingKind = {
   /** To be passed over: its place in the ring was not needed. */
@@ -44,6 +46,8 @@ export const SightingBit = {
   Translated: 8,
   /** It began in the node: an ICMP error, an answer to ARP. */
   Originated: 16,
+  /** A policy denied the packet: what it judged stands in the room for keys. */
+  Judged: 32,
 } as const;
 /** Two bits more: how many bytes in front of the first one, so that copies can go word by word. */
 export const PHASE_SHIFT = 8;
@@ -122,7 +126,7 @@ export class Sighting {
   number = 0;
   partialStart = 0;
   partialOffset = 0;
-  /** Before translation, and behind it after; meaningful with `SightingBit.Translated`. */
+  /** With `SightingBit.Translated`: before translation, and behind it after. With `Judged`: the judged key. */
   readonly keys = new Int32Array(2 * KEY_WORDS);
   /** The bytes are `bytes[at …]`, `captured` of them. */
   bytes: Uint8Array = new Uint8Array(0);
@@ -136,6 +140,16 @@ export class Sighting {
   /** Where the inner frame begins, behind a tunnel's outer headers; 0 where there are none. */
   get innerOffset(): number {
     return (this.bits >>> INNER_OFFSET_SHIFT) & 0xff;
+  }
+
+  /** With `SightingBit.Judged`: a `Direction` of `policy/policies.ts`. */
+  get judgedDirection(): number {
+    return this.keys[JUDGED_DIRECTION]!;
+  }
+
+  /** With `SightingBit.Judged`: of the `PolicySpec`. */
+  get judgedRevision(): number {
+    return this.keys[JUDGED_REVISION]!;
   }
 
   get related(): boolean {
@@ -190,7 +204,7 @@ export class Sighting {
     this.bytes = bytes;
     this.at = at + HEADER_BYTES + ((this.bits >>> PHASE_SHIFT) & 3);
     if (this.is(SightingBit.Keys)) this.at += KEYS_BYTES;
-    if (this.is(SightingBit.Translated)) {
+    if (this.is(SightingBit.Translated | SightingBit.Judged)) {
       const from = word + HEADER_WORDS;
       for (let i = 0; i < this.keys.length; i++) this.keys[i] = words[from + i]!;
     }

@@ -8,7 +8,7 @@ import { ADDRESS_WORDS } from '../wire/address.ts';
 import { BACKEND_WORDS } from './service-table.ts';
 
 /** On one node; nftables' sets, which kube-proxy uses, hold as many by default (65,535). */
-const CAPACITY = 65_536;
+export const AFFINITY_MAX = 65_536;
 const KEY_WORDS = ADDRESS_WORDS + 1;
 /** Places looked at for one whose time is over, when all are taken. */
 const SEARCH = 64;
@@ -22,7 +22,7 @@ export class Affinity {
   #used = 0;
   #cursor = 0;
 
-  constructor(seed: number, capacity = CAPACITY) {
+  constructor(seed: number, capacity = AFFINITY_MAX) {
     this.#capacity = capacity;
     this.#table = new FlowTable(capacity, KEY_WORDS, seed);
     this.#backends = new Int32Array(capacity * BACKEND_WORDS);

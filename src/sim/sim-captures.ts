@@ -16,6 +16,7 @@ const WHOLE_FRAMES = 1 << 18;
 const NS_PER_MS = 1_000_000;
 
 interface Tapped {
+  readonly stop: () => void;
   readonly scene: CaptureScene;
   readonly reader: RingReader;
 }
@@ -31,14 +32,24 @@ export class SimCaptures {
   #lastNs = -1;
 
   /** @param take the sighting is used again: copy what is to be kept. Its time is virtual: ns since the start. */
-  constructor(sim: Simulation, plan: ClusterPlan, take: (sighting: Sighting, scene: CaptureScene) => void) {
+  constructor(
+    sim: Simulation,
+    plan: Pick<ClusterPlan, 'topology' | 'feed'>,
+    take: (sighting: Sighting, scene: CaptureScene) => void,
+  ) {
     this.#sim = sim;
     this.#take = take;
     for (const node of plan.topology.nodes) this.#nodes.set(node.name, this.#tap(plan, node));
     sim.watcher = (name) => this.#drain(this.#nodes.get(name)!);
   }
 
-  #tap({ topology, feed }: ClusterPlan, node: TopologyNode): Tapped {
+  /** Nobody listens any more. */
+  close(): void {
+    this.#sim.watcher = undefined;
+    for (const { stop } of this.#nodes.values()) stop();
+  }
+
+  #tap({ topology, feed }: Pick<ClusterPlan, 'topology' | 'feed'>, node: TopologyNode): Tapped {
     const scene = captureScene(topology, node, feed.nodes.get(node.name)!.pods);
     const { dataplane } = this.#sim.nodes.get(node.name)!;
     const address = addressWords(node.underlayAddress)[ADDRESS_WORDS - 1]!;
@@ -46,8 +57,9 @@ export class SimCaptures {
     const ring = createRing(RING_BYTES);
     const hops = scene.hops.map((hop) => hop.way);
     const spec = { snapLen: WHOLE_FRAMES, verdicts: Verdicts.All, noise: true, hops, filter: undefined };
-    captures.start(captures.create(spec, ring));
-    return { scene, reader: new RingReader(ring) };
+    const capture = captures.create(spec, ring);
+    captures.start(capture);
+    return { stop: () => captures.stop(capture), scene, reader: new RingReader(ring) };
   }
 
   /**

@@ -3,30 +3,52 @@
  * when somebody waits for something. The same calls with the same seed give the same packets.
  */
 import { ControlPlane } from '../cluster/control-plane.ts';
+import type { ManifestObject } from '../cluster/manifest-object.ts';
 import { type Manifests, readManifests, readObjects } from '../cluster/manifests.ts';
+import type { ClusterPlan } from '../cluster/plan.ts';
 import { Rollout } from '../cluster/rollout.ts';
 import { planTopology, type Topology } from '../cluster/topology.ts';
+import type { PolicyWorld } from '../network-policy/policy-world.ts';
 import type { NodeUpdate, WorkloadSpec } from '../nodes/protocol.ts';
 import { randomWords } from '../nodes/random-words.ts';
-import { type ProbeProtocol, type ProbeResult, startProbe } from '../stack/probe.ts';
+import type { ProbeProtocol } from '../stack/probe.ts';
 import { PodEnd } from './pod-end.ts';
-import type { PlaceSpec } from './sim-node.ts';
+import { type ProbeAsk, type ProbeReport, ProbeRun } from './probe-run.ts';
+import type { PlaceSpec, SimRoom } from './sim-node.ts';
 import { serveWorkload } from './sim-workload.ts';
 import { HOST, Simulation } from './simulation.ts';
 
-/** Long enough for a lost SYN to be sent again twice. Virtual time. */
-const PROBE_TIMEOUT_MS = 5000;
 /** How long an answered probe's connection has to close in order. */
 const CLOSING_MS = 1;
+/** Fewer than the ICMP errors that a node may send at once, and than the connections that an end may open at once. */
+const PROBES_AT_ONCE = 48;
+/** After so long a node may send as many errors again. */
+const ERRORS_MS = 50;
+/** After so long connection tracking has forgotten what was never answered (Linux's nf_conntrack_tcp_timeout_syn_sent). */
+const FORGOTTEN_MS = 121_000;
+/** A tenth of a real node's: a cluster is made in milliseconds. Probes see to it that it is enough. */
+const ROOM: SimRoom = { connections: 4096, affinity: 1024, linkBytes: 1 << 20, reassembly: 16 };
 
 export interface SimClusterOptions {
   readonly nodes?: number | undefined;
   readonly seed?: number | undefined;
 }
 
-/** What an endpoint saw, and what the nodes meanwhile dropped: reason → packets. */
-export interface ProbeReport extends ProbeResult {
-  readonly dropped: Readonly<Record<string, number>>;
+/** A place that asks: an address that is at home on a node. */
+export interface SimAddress {
+  readonly node: string;
+  readonly address: string;
+}
+
+export interface SimTarget {
+  readonly protocol: ProbeProtocol;
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface SimQuestion {
+  readonly at: SimAddress;
+  readonly target: SimTarget;
 }
 
 export class SimCluster {
@@ -60,21 +82,23 @@ export class SimCluster {
       removePod: () => {},
       log: () => {},
     });
-    this.simulation = new Simulation(
-      { topology: this.topology, feed: this.#rollout.feed },
-      {
-        seed,
-        onPort: ({ node, port, bytes }) => this.#ends.get(endKey(node, port))?.receive(bytes),
-        onWire: () => {},
-      },
-    );
+    this.simulation = new Simulation(this.plan, {
+      seed,
+      room: ROOM,
+      onPort: ({ node, port, bytes }) => this.#ends.get(endKey(node, port))?.receive(bytes),
+      onWire: () => {},
+    });
     for (const node of this.topology.nodes) this.#addEnd(node.name, HOST, this.simulation.hostOf(node));
     for (const name of this.simulation.nodes.keys()) this.plane.nodeReady(name, true);
   }
 
   /** In force when it resolves. @throws ManifestError, with nothing changed. */
   async apply(input: string | object | readonly object[]): Promise<void> {
-    const { objects } = read(input);
+    await this.applyManifests(read(input).objects);
+  }
+
+  /** The same for what has been read from files: answers then name them. */
+  async applyManifests(objects: readonly ManifestObject[]): Promise<void> {
     this.plane.admit(objects);
     this.plane.apply(objects);
     await this.#rollout.settle();
@@ -85,24 +109,49 @@ export class SimCluster {
     await this.#rollout.ended();
   }
 
+  /** What captures are made from. */
+  get plan(): Pick<ClusterPlan, 'topology' | 'feed'> {
+    return { topology: this.topology, feed: this.#rollout.feed };
+  }
+
+  /** What decides over policies now. */
+  policyWorld(): PolicyWorld {
+    return this.plane.policyWorld?.() ?? { revision: 0, namespaces: [], pods: [], policies: [] };
+  }
+
   /** @param at a node, and an address there: a pod's or the node's own. */
-  probe(at: { node: string; address: string }, target: { protocol: ProbeProtocol; address: string; port: number }) {
-    const end = this.#endOf.get(`${at.node} ${at.address}`);
-    if (end === undefined) throw new Error(`nobody has ${at.address} on ${at.node}`);
-    const before = this.#drops();
-    let result: ProbeResult | undefined;
-    end.use((endpoint) =>
-      startProbe(endpoint, { ...target, timeoutMs: PROBE_TIMEOUT_MS }, (found) => {
-        result = found;
-      }),
-    );
-    for (let step = 0; result === undefined; step = Math.min(50, step + 1)) this.simulation.advance(step);
+  probe(at: SimAddress, target: SimTarget): ProbeReport {
+    const [report] = new ProbeRun(this.simulation, 'orderly').run([this.#ask({ at, target })]);
     this.simulation.advance(CLOSING_MS);
-    const dropped: Record<string, number> = {};
-    for (const [reason, count] of this.#drops()) {
-      if (count > (before.get(reason) ?? 0)) dropped[reason] = count - (before.get(reason) ?? 0);
+    return report!;
+  }
+
+  /** Many at once, some dozens of which begin at one moment. Their connections end by RST or ABORT once they are answered. */
+  probeAll(questions: readonly SimQuestion[]): ProbeReport[] {
+    const asks = questions.map((question) => this.#ask(question));
+    const reports: ProbeReport[] = [];
+    for (let from = 0; from < asks.length; from += PROBES_AT_ONCE) {
+      const some = new ProbeRun(this.simulation, 'abort').run(asks.slice(from, from + PROBES_AT_ONCE));
+      for (const report of some) reports.push(report);
+      this.#rest(some);
     }
-    return { ...result, dropped } satisfies ProbeReport;
+    return reports;
+  }
+
+  /** Nobody waits for a place in a connection table, or for the right to be told of an error. */
+  #rest(reports: readonly ProbeReport[]): void {
+    let waitMs = reports.some(({ drop }) => drop !== undefined && drop.reason !== 'PolicyDenied') ? ERRORS_MS : 0;
+    for (const { dataplane } of this.simulation.nodes.values()) {
+      const { count, capacity } = dataplane.connections;
+      if (count > capacity / 2) waitMs = FORGOTTEN_MS;
+    }
+    this.simulation.advance(waitMs);
+  }
+
+  #ask({ at: { node, address: own }, target: { protocol, address, port } }: SimQuestion): ProbeAsk {
+    const end = this.#endOf.get(`${node} ${own}`);
+    if (end === undefined) throw new Error(`nobody has ${own} on ${node}`);
+    return { end, node, protocol, address, port };
   }
 
   #tell(node: string, update: NodeUpdate): void {
@@ -140,16 +189,6 @@ export class SimCluster {
     );
     // What answers here answers probes too.
     if (spec.probes.length > 0) this.plane.podProbed(key, true);
-  }
-
-  #drops(): Map<string, number> {
-    const drops = new Map<string, number>();
-    for (const { dataplane } of this.simulation.nodes.values()) {
-      for (const [reason, count] of Object.entries(dataplane.counters.snapshot().dropped)) {
-        drops.set(reason, (drops.get(reason) ?? 0) + count);
-      }
-    }
-    return drops;
   }
 
   /** Virtual time, counted from 1970. */

@@ -1,22 +1,24 @@
 import { Dataplane } from '../dataplane/dataplane.ts';
 import { LinkedUnderlay } from '../dataplane/linked-underlay.ts';
-import { REASSEMBLY_SLOTS } from '../dataplane/reassembly.ts';
 import { expire, receiveFromHost, receiveFromPod, receiveFromUnderlay } from '../dataplane/receive.ts';
 import { Merger } from '../encap/merge.ts';
 import { readOuter } from '../encap/outer.ts';
-import { addressWords, compileUpdate, icmpSources } from '../nodes/compile-update.ts';
+import { addressWords, type Compilers, compileUpdate, icmpSources } from '../nodes/compile-update.ts';
 import type { NodeSettings, NodeUpdate } from '../nodes/protocol.ts';
 import { randomWords } from '../nodes/random-words.ts';
 import { Arena } from '../packet/arena.ts';
 import { ChecksumState, FRAME_HEADROOM, Packet } from '../packet/packet.ts';
 import { Way, way } from '../packet/way.ts';
+import { PolicyCompiler } from '../policy/policy-compiler.ts';
 import { ServiceCompiler } from '../service/service-compiler.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import { receiveBytes, SimPort } from './sim-port.ts';
 import { type Row, SimUnderlay } from './sim-underlay.ts';
 
-/** Links' waiting packets (8 MB), datagrams in pieces, flight recorder, slots. Pages that nobody touches cost nothing. */
-const ARENA_BYTES = 16 << 20;
+/** Flight recorder, slots. */
+const ARENA_BYTES = 1 << 20;
+/** A datagram in pieces, with headroom. */
+const DATAGRAM_BYTES = 66_048;
 const SLOT_BYTES = FRAME_HEADROOM + 66_048;
 
 /** What a kernel would hold at the other end of a TAP. */
@@ -25,8 +27,20 @@ export interface PlaceSpec {
   readonly addresses: readonly string[];
 }
 
+/** What the tables of a node have room for. They are cleared for every node that is made. */
+export interface SimRoom {
+  readonly connections: number;
+  /** Clients that Services with session affinity remember. */
+  readonly affinity: number;
+  /** Packets that wait on links. */
+  readonly linkBytes: number;
+  /** Datagrams in pieces, at once. */
+  readonly reassembly: number;
+}
+
 export interface SimNodeOptions {
   readonly settings: NodeSettings;
+  readonly room: SimRoom;
   readonly seed: number;
   readonly host: PlaceSpec;
   /** Takes what leaves by a port: a pod's number, or -1 for the host. */
@@ -43,28 +57,29 @@ export class SimNode {
   readonly #merger: Merger;
   readonly #offload: boolean;
   readonly #options: SimNodeOptions;
-  readonly #services: ServiceCompiler;
+  readonly #compilers: Compilers;
   /** By port number. */
   readonly #pods = new Map<number, SimPort>();
   readonly #host: SimPort;
 
   constructor(options: SimNodeOptions) {
-    const { settings, seed } = options;
+    const { settings, seed, room } = options;
     this.#options = options;
-    this.#services = new ServiceCompiler(seed);
-    const arena = new Arena(ARENA_BYTES);
+    this.#compilers = { services: new ServiceCompiler(seed), policies: new PolicyCompiler() };
+    const arena = new Arena(ARENA_BYTES + room.linkBytes + room.reassembly * DATAGRAM_BYTES);
     const [macHigh, macLow] = parseMac(settings.mac);
-    const { vni, podMtu: tunnelMtu, connectionsMax, gatewayAddresses } = settings;
-    const constants = { macHigh, macLow, vni, tunnelMtu, connectionsMax, seed, reassemblySlots: REASSEMBLY_SLOTS };
+    const { vni, podMtu: tunnelMtu, gatewayAddresses } = settings;
+    const { connections: connectionsMax, affinity: affinityMax, reassembly: reassemblySlots } = room;
+    const sizes = { connectionsMax, affinityMax, reassemblySlots };
     const dataplane = new Dataplane(
       arena,
-      { ...constants, icmpSources: icmpSources(gatewayAddresses) },
+      { macHigh, macLow, vni, tunnelMtu, seed, ...sizes, icmpSources: icmpSources(gatewayAddresses) },
       randomWords(seed),
     );
     this.dataplane = dataplane;
     this.#offload = settings.offload;
     const underlay = new SimUnderlay(arena, settings.offload, options.toUnderlay);
-    this.links = new LinkedUnderlay(arena, dataplane.counters, underlay, tunnelMtu);
+    this.links = new LinkedUnderlay(arena, dataplane.counters, underlay, tunnelMtu, room.linkBytes);
     dataplane.underlay = this.links;
     this.#host = this.#port(options.host, way(Way.Host, 0), -1);
     dataplane.host = this.#host;
@@ -76,7 +91,7 @@ export class SimNode {
   /** Pods first, so that no route leads to a port that is not there; and they go last. */
   update(update: NodeUpdate): void {
     const { dataplane } = this;
-    const { addPods, removePods, routing, services } = compileUpdate(update, this.#services);
+    const { addPods, removePods, routing, services, policies } = compileUpdate(update, this.#compilers);
     for (const pod of addPods) {
       const port = this.#port(pod, way(Way.Pod, pod.index), pod.index);
       this.#pods.set(pod.index, port);
@@ -84,6 +99,7 @@ export class SimNode {
     }
     if (routing !== undefined) dataplane.setRoutes(routing.table, routing.endpoints);
     if (services !== undefined) dataplane.setServices(services);
+    if (policies !== undefined) dataplane.setPolicies(policies);
     for (const index of removePods) {
       this.#pods.delete(index);
       dataplane.pods[index] = undefined;

@@ -2,6 +2,7 @@ import type { Port } from '../dataplane/dataplane.ts';
 import { CONTINUE, type Outcome } from '../packet/outcome.ts';
 import { FRAME_HEADROOM, type Packet } from '../packet/packet.ts';
 import { readVirtioHeader, writeVirtioHeader } from '../ports/virtio-header.ts';
+import { copyBytes } from '../stack/new-bytes.ts';
 import { VNET_HEADER_LEN } from '../wire/virtio.ts';
 
 export interface SimPortOptions {
@@ -35,7 +36,7 @@ export class SimPort implements Port {
   transmit(pkt: Packet): Outcome {
     const start = pkt.at - VNET_HEADER_LEN;
     writeVirtioHeader(pkt, start);
-    this.#take(pkt.arena.bytes.slice(start, pkt.at + pkt.len));
+    this.#take(copyBytes(pkt.arena.bytes, start, pkt.at + pkt.len));
     return CONTINUE;
   }
 }

@@ -5,6 +5,7 @@ import type { Arena } from '../packet/arena.ts';
 import { CONTINUE, type Outcome } from '../packet/outcome.ts';
 import type { Packet } from '../packet/packet.ts';
 import { completeChecksum } from '../packet/rewrite.ts';
+import { copyBytes } from '../stack/new-bytes.ts';
 
 /** What one send of a UDP socket carries: VXLAN packets of one flow, one behind the other. */
 export interface Row {
@@ -53,6 +54,6 @@ export class SimUnderlay implements Underlay {
   }
 
   #copy(at: number, len: number): Uint8Array {
-    return this.#arena.bytes.slice(at, at + len);
+    return copyBytes(this.#arena.bytes, at, at + len);
   }
 }

@@ -32,6 +32,11 @@ function serveConnection(spec: WorkloadSpec, connection: TcpConnection, remote: 
         echo(connection, bytes);
         return;
       }
+      if (head === '' && spokenBy(bytes) === 'other') {
+        isEcho = true;
+        echo(connection, bytes);
+        return;
+      }
       head += Buffer.from(bytes).toString('latin1');
       const spoken = spokenBy(Buffer.from(head, 'latin1'));
       if (spoken === 'undecided') return;

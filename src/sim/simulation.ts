@@ -7,18 +7,29 @@
  *     sim.send({ node: 'n1', port: 0 }, bytes);   // a virtio header and a frame
  *     sim.advance(0);                              // everything that happens at once
  */
-import { compileSettings, hostAddresses, hostMac } from '../cluster/compile.ts';
+import { CONNECTIONS_MAX, compileSettings, hostAddresses, hostMac } from '../cluster/compile.ts';
 import type { ClusterPlan } from '../cluster/plan.ts';
 import type { Topology, TopologyNode } from '../cluster/topology.ts';
+import { LINK_QUEUE_BYTES } from '../dataplane/linked-underlay.ts';
+import { REASSEMBLY_SLOTS } from '../dataplane/reassembly.ts';
 import type { LinkSettings } from '../links/link.ts';
 import { addressWords } from '../nodes/compile-update.ts';
 import type { NodeUpdate } from '../nodes/protocol.ts';
+import { AFFINITY_MAX } from '../service/affinity.ts';
 import { EventQueue } from './event-queue.ts';
-import { type PlaceSpec, SimNode } from './sim-node.ts';
+import { type PlaceSpec, SimNode, type SimRoom } from './sim-node.ts';
 import type { Row } from './sim-underlay.ts';
 
 /** Port number of a node's host. */
 export const HOST = -1;
+
+/** As real nodes have it. */
+const REAL_ROOM: SimRoom = {
+  connections: CONNECTIONS_MAX,
+  affinity: AFFINITY_MAX,
+  linkBytes: LINK_QUEUE_BYTES,
+  reassembly: REASSEMBLY_SLOTS,
+};
 
 /** A wire's end, as scripts name it: the node, and a pod's port number or `HOST`. */
 export interface SimPlace {
@@ -41,6 +52,8 @@ export interface WireEvent {
 
 export interface SimulationOptions {
   readonly seed: number;
+  /** What nodes have room for; as real ones when it is not said. */
+  readonly room?: SimRoom;
   readonly onPort: (event: PortEvent) => void;
   readonly onWire: (event: WireEvent) => void;
 }
@@ -71,6 +84,11 @@ export class Simulation {
 
   get nowMs(): number {
     return this.#nowMs;
+  }
+
+  /** When the next thing happens, if nobody sends anything; Infinity for never. */
+  get nextMs(): number {
+    return this.#events.nextMs;
   }
 
   /** The host's end of a node's wire. */
@@ -158,11 +176,12 @@ export class Simulation {
 
   #createNode(node: TopologyNode): SimNode {
     const topology = this.#topology;
-    const { seed, onPort, onWire } = this.#options;
+    const { seed, room = REAL_ROOM, onPort, onWire } = this.#options;
     const others = topology.nodes.filter((other) => other !== node);
     const source = addressWords(node.underlayAddress);
     return new SimNode({
       settings: compileSettings(topology, node, undefined),
+      room,
       seed: (seed + Math.imul(node.index + 1, 0x9e37_79b1)) | 0,
       host: this.hostOf(node),
       toPort: (port, bytes) => onPort({ timeMs: this.#nowMs, node: node.name, port, bytes }),

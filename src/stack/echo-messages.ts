@@ -3,7 +3,8 @@ import { ICMP_HEADER_LEN, Icmp, Icmpv6, icmpIdentifier, icmpType, icmpWrite } fr
 import { Protocol } from '../wire/protocol.ts';
 import type { ErrorReport } from './icmp-error.ts';
 import type { IpLayer } from './ip-layer.ts';
-import { type IpPacket, isIpv6Text, viewOf } from './ip-packet.ts';
+import { copyOf, type IpPacket, isIpv6Text, viewOf } from './ip-packet.ts';
+import { newBytes } from './new-bytes.ts';
 
 export interface PingEvents {
   /** What the request carried has come back. */
@@ -13,6 +14,7 @@ export interface PingEvents {
 
 /** One who asks: requests with an identifier of its own. */
 export interface Ping {
+  readonly identifier: number;
   /** @returns false when there is no source address for the destination. */
   send(destination: string, sequence: number, bytes: Uint8Array): boolean;
   close(): void;
@@ -35,6 +37,7 @@ export class EchoMessages {
     while (this.#asking.has(identifier)) identifier = (identifier + 1) & 0xffff;
     this.#asking.set(identifier, events);
     return {
+      identifier,
       send: (destination, sequence, bytes) => {
         const source = this.#ip.sourceFor(destination);
         if (source === undefined) return false;
@@ -46,16 +49,15 @@ export class EchoMessages {
     };
   }
 
-  receive({ upper, source, destination }: IpPacket): void {
-    const view = viewOf(upper);
+  receive({ view, at, end, source, destination }: IpPacket): void {
     const ipv6 = isIpv6Text(source);
-    const type = icmpType(view, 0);
-    const bytes = upper.subarray(ICMP_HEADER_LEN);
+    const type = icmpType(view, at);
+    const bytes = copyOf(view, at + ICMP_HEADER_LEN, end);
     if (type === (ipv6 ? Icmpv6.EchoRequest : Icmp.EchoRequest)) {
       const reply = ipv6 ? Icmpv6.EchoReply : Icmp.EchoReply;
-      this.#send({ source: destination, destination: source }, reply, view.getInt32(4), bytes);
+      this.#send({ source: destination, destination: source }, reply, view.getInt32(at + 4), bytes);
     } else if (type === (ipv6 ? Icmpv6.EchoReply : Icmp.EchoReply)) {
-      this.#asking.get(icmpIdentifier(view, 0))?.reply?.(source, bytes);
+      this.#asking.get(icmpIdentifier(view, at))?.reply?.(source, bytes);
     }
   }
 
@@ -64,7 +66,7 @@ export class EchoMessages {
   }
 
   #send(ends: { source: string; destination: string }, type: number, word: number, bytes: Uint8Array): void {
-    const upper = new Uint8Array(ICMP_HEADER_LEN + bytes.length);
+    const upper = newBytes(ICMP_HEADER_LEN + bytes.length);
     icmpWrite(viewOf(upper), 0, type, 0, word);
     upper.set(bytes, ICMP_HEADER_LEN);
     this.#ip.send({ ...ends, protocol: isIpv6Text(ends.source) ? Protocol.Icmpv6 : Protocol.Icmp }, upper);

@@ -71,6 +71,11 @@ export class Endpoint {
     return this.#tcp.count;
   }
 
+  /** The own address that packets for a destination leave with; undefined where there is none of its family. */
+  sourceFor(destination: string): string | undefined {
+    return this.#ip.sourceFor(destination);
+  }
+
   /** @param pkt a frame as a port hands it in: position, length, checksum state, segment size. */
   receive(pkt: Packet, nowMs: number): void {
     const packet = this.#ip.receive(pkt, nowMs);
@@ -143,7 +148,7 @@ export class Endpoint {
   }
 
   #receiveIcmp(packet: IpPacket, ipv6: boolean): void {
-    const report = readError(packet.upper, ipv6, packet.source);
+    const report = readError(packet, ipv6);
     if (report === undefined) this.#echo.receive(packet);
     else this.#error(report);
   }

@@ -4,7 +4,15 @@ import { sumBytes } from '../wire/checksum.ts';
 import { IPV4_HEADER_LEN, ipv4SetChecksum, ipv4SetFragment, ipv4SetId, ipv4SetTotalLength } from '../wire/ipv4.ts';
 import { IPV6_FRAGMENT_HEADER_LEN, IPV6_HEADER_LEN, Ipv6Extension, ipv6SetPayloadLength } from '../wire/ipv6.ts';
 import { Protocol } from '../wire/protocol.ts';
-import { buildUnchecked, type IpPacket, readIpPacket, upperChecksumRight, viewOf } from './ip-packet.ts';
+import {
+  buildUnchecked,
+  type IpPacket,
+  isIpv6Text,
+  ownPacket,
+  readIpPacket,
+  upperChecksumRight,
+  viewOf,
+} from './ip-packet.ts';
 
 /** Chosen: more at once, or in smaller pieces, is an attack here. */
 const DATAGRAMS_MAX = 8;
@@ -130,11 +138,11 @@ function isComplete({ pieces, length }: Datagram): boolean {
 }
 
 function whole(last: IpPacket, { pieces, length }: Datagram): IpPacket | undefined {
-  if (length + IPV4_HEADER_LEN > UPPER_LEN_MAX && last.raw[0]! >> 4 === 4) return undefined;
+  if (length + IPV4_HEADER_LEN > UPPER_LEN_MAX && !isIpv6Text(last.source)) return undefined;
   const upper = new Uint8Array(length);
   for (const { offset, bytes } of pieces) upper.set(bytes, offset);
   const raw = buildUnchecked(last, upper);
-  const packet = { ...last, raw, upper: raw.subarray(raw.length - length), gsoSize: 0 };
+  const packet = ownPacket(raw, length, last.protocol);
   const minimum = last.protocol === Protocol.Tcp ? 20 : 8;
   return length >= minimum && upperChecksumRight(packet) ? packet : undefined;
 }

@@ -70,8 +70,10 @@ const ipv6Codes: Readonly<Record<number, readonly [ErrorReason, string]>> = {
   [ROUTE_REJECTED_IPV6]: ['rejected', 'route rejected'],
 };
 
-/** Undefined for what is no error, or quotes too little. @param upper an ICMP message of at least 8 bytes. */
-export function readError(upper: Uint8Array, ipv6: boolean, from: string): ErrorReport | undefined {
+/** Undefined for what is no error, or quotes too little. @param packet an ICMP message of at least 8 bytes. */
+export function readError(packet: IpPacket, ipv6: boolean): ErrorReport | undefined {
+  if (!(ipv6 ? icmpv6IsError : icmpIsError)(icmpType(packet.view, packet.at))) return undefined;
+  const { upper, source: from } = packet;
   const view = viewOf(upper);
   const verdict = ipv6 ? verdictIpv6(view) : verdictIpv4(view);
   if (verdict === undefined) return undefined;
@@ -112,7 +114,6 @@ function quotedIpv6(view: DataView): Quoted | undefined {
 
 function verdictIpv4(view: DataView): Verdict | undefined {
   const type = icmpType(view, 0);
-  if (!icmpIsError(type)) return undefined;
   if (type === Icmp.TimeExceeded) return { reason: 'unreachable', detail: 'time exceeded' };
   if (type === Icmp.ParameterProblem) return { reason: 'unreachable', detail: 'parameter problem' };
   if (type !== Icmp.Unreachable) return undefined; // nobody sends or believes the others any more (RFC 6633)
@@ -124,7 +125,6 @@ function verdictIpv4(view: DataView): Verdict | undefined {
 function verdictIpv6(view: DataView): Verdict | undefined {
   const type = icmpType(view, 0);
   const code = icmpCode(view, 0);
-  if (!icmpv6IsError(type)) return undefined;
   if (type === Icmpv6.PacketTooBig) {
     return { reason: 'unreachable', detail: 'packet too big', mtu: view.getUint32(MTU) };
   }

@@ -8,10 +8,12 @@ import { isNeighbourDiscovery } from '../wire/neighbour.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { fragment, Reassembly } from './fragments.ts';
 import {
-  buildIpPacket,
+  buildFrame,
   type IpHeader,
   type IpPacket,
   isIpv6Text,
+  LINK_ROOM,
+  ownPacket,
   readAddresses,
   readIpPacket,
   viewOf,
@@ -35,6 +37,8 @@ export interface IpOptions {
   readonly failed: (raw: Uint8Array) => void;
 }
 
+const NOTHING: readonly IpPacket[] = [];
+
 export class IpLayer {
   readonly addresses: readonly string[];
   readonly random: () => number;
@@ -44,9 +48,10 @@ export class IpLayer {
   readonly #macLow: number;
   readonly #reassembly = new Reassembly();
   readonly #pathMtus = new Map<string, number>();
-  readonly #outbox: Uint8Array[] = [];
+  /** With `LINK_ROOM` in front. */
+  #outbox: Uint8Array[] = [];
   /** To own addresses: they never see the wire. */
-  readonly #inbox: IpPacket[] = [];
+  #inbox: IpPacket[] = [];
 
   constructor(options: IpOptions) {
     this.#options = options;
@@ -85,14 +90,9 @@ export class IpLayer {
 
   /** Builds a packet that leaves with the next `flush`. @param upper with any checksum. */
   send(header: IpHeader, upper: Uint8Array): void {
-    const raw = buildIpPacket(header, upper);
-    if (!this.addresses.includes(header.destination)) {
-      this.#outbox.push(raw);
-      return;
-    }
-    const { protocol } = header;
-    const own = raw.subarray(raw.length - upper.length);
-    this.#inbox.push({ ...readAddresses(viewOf(raw), raw[0]! >> 4), protocol, raw, upper: own, gsoSize: 0 });
+    const frame = buildFrame(header, upper);
+    if (!this.addresses.includes(header.destination)) this.#outbox.push(frame);
+    else this.#inbox.push(ownPacket(frame.subarray(LINK_ROOM), upper.length, header.protocol));
   }
 
   /** @returns the IP packet for upper layers, if the frame holds one, or completes one. */
@@ -121,15 +121,36 @@ export class IpLayer {
   }
 
   /** Sends what has been built. @returns what was for this endpoint itself. */
-  flush(nowMs: number): IpPacket[] {
-    for (const raw of this.#outbox.splice(0)) {
-      const { destination } = readAddresses(viewOf(raw), raw[0]! >> 4);
-      for (const piece of fragment(raw, this.mtuTo(destination), this.random())) this.#link.transmit(piece, nowMs);
+  flush(nowMs: number): readonly IpPacket[] {
+    if (this.#outbox.length > 0) {
+      const frames = this.#outbox;
+      this.#outbox = [];
+      for (const frame of frames) this.#send(frame, nowMs);
     }
-    return this.#inbox.splice(0);
+    if (this.#inbox.length === 0) return NOTHING;
+    const packets = this.#inbox;
+    this.#inbox = [];
+    return packets;
+  }
+
+  #send(frame: Uint8Array, nowMs: number): void {
+    const id = this.random(); // drawn for every packet: which of them are too long changes no other number
+    if (frame.length - LINK_ROOM <= Math.min(MTU_MIN_IPV4, this.#options.mtu)) {
+      this.#link.transmit(frame, nowMs);
+      return;
+    }
+    const raw = frame.subarray(LINK_ROOM);
+    const { destination } = readAddresses(viewOf(raw), raw[0]! >> 4);
+    for (const piece of fragment(raw, this.mtuTo(destination), id)) this.#link.transmit(withRoom(piece), nowMs);
   }
 
   #own(packet: IpPacket | undefined): IpPacket | undefined {
     return packet !== undefined && this.addresses.includes(packet.destination) ? packet : undefined;
   }
+}
+
+function withRoom(raw: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(LINK_ROOM + raw.length);
+  frame.set(raw, LINK_ROOM);
+  return frame;
 }

@@ -6,13 +6,13 @@
 import type { Packet } from '../packet/packet.ts';
 import { formatAddress, loadIpv4, loadIpv6, parseAddress } from '../wire/address.ts';
 import { ArpOperation, arpCheckedLen, arpOperation } from '../wire/arp.ts';
-import { ETHERNET_HEADER_LEN, EtherType, parseMac, writeEtherType } from '../wire/ethernet.ts';
+import { EtherType, parseMac } from '../wire/ethernet.ts';
 import { Icmpv6, icmpCode, icmpType } from '../wire/icmp.ts';
 import { IPV6_SOURCE, ipv6HopLimit, ipv6Unspecified } from '../wire/ipv6.ts';
 import { NEIGHBOUR_TARGET, neighbourCheckedLen } from '../wire/neighbour.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { VNET_HEADER_LEN } from '../wire/virtio.ts';
-import { buildIpPacket, isIpv6Text, viewOf } from './ip-packet.ts';
+import { buildIpPacket, isIpv6Text, LINK_ROOM } from './ip-packet.ts';
 
 const NEXT_HOP_IPV4 = '169.254.1.1';
 const NEXT_HOP_IPV6 = 'fe80::1';
@@ -75,19 +75,19 @@ export class Link {
         continue;
       }
       hop.dueMs = Infinity;
-      for (const raw of hop.waiting.splice(0)) this.#options.failed(raw);
+      for (const frame of hop.waiting.splice(0)) this.#options.failed(frame.subarray(LINK_ROOM));
     }
   }
 
-  /** Sends a whole IP packet to the next hop, now or when its MAC is known. */
-  transmit(raw: Uint8Array, nowMs: number): void {
-    const hop = raw[0]! >> 4 === 6 ? this.#ipv6 : this.#ipv4;
+  /** Sends a whole IP packet to the next hop, now or when its MAC is known. @param frame with `LINK_ROOM` in front. */
+  transmit(frame: Uint8Array, nowMs: number): void {
+    const hop = frame[LINK_ROOM]! >> 4 === 6 ? this.#ipv6 : this.#ipv4;
     if (hop.mac !== undefined) {
-      this.#send(hop.mac, hop === this.#ipv6 ? EtherType.Ipv6 : EtherType.Ipv4, raw);
+      this.#sendFrame(hop.mac, hop === this.#ipv6 ? EtherType.Ipv6 : EtherType.Ipv4, frame);
       return;
     }
     if (hop.waiting.length >= WAITING_MAX) hop.waiting.shift();
-    hop.waiting.push(raw);
+    hop.waiting.push(frame);
     if (hop.dueMs !== Infinity) return;
     hop.asked = 0;
     this.#ask(hop, nowMs);
@@ -125,7 +125,8 @@ export class Link {
     if (hop.dueMs === Infinity || (mac[0]! & 1) !== 0) return; // nobody asked, or a group
     hop.mac = mac;
     hop.dueMs = Infinity;
-    for (const raw of hop.waiting.splice(0)) this.#send(mac, raw[0]! >> 4 === 6 ? EtherType.Ipv6 : EtherType.Ipv4, raw);
+    const type = hop === this.#ipv6 ? EtherType.Ipv6 : EtherType.Ipv4;
+    for (const frame of hop.waiting.splice(0)) this.#sendFrame(mac, type, frame);
   }
 
   #ask(hop: NextHop, nowMs: number): void {
@@ -171,13 +172,18 @@ export class Link {
     ]);
   }
 
-  /** The virtio header is zero: nothing is left to cut or to sum. */
   #send(to: Uint8Array, type: number, payload: Uint8Array): void {
-    const frame = new Uint8Array(VNET_HEADER_LEN + ETHERNET_HEADER_LEN + payload.length);
+    const frame = new Uint8Array(LINK_ROOM + payload.length);
+    frame.set(payload, LINK_ROOM);
+    this.#sendFrame(to, type, frame);
+  }
+
+  /** The virtio header is zero: nothing is left to cut or to sum. */
+  #sendFrame(to: Uint8Array, type: number, frame: Uint8Array): void {
     frame.set(to, VNET_HEADER_LEN);
     frame.set(this.mac, VNET_HEADER_LEN + MAC_LEN);
-    writeEtherType(viewOf(frame), VNET_HEADER_LEN, type);
-    frame.set(payload, VNET_HEADER_LEN + ETHERNET_HEADER_LEN);
+    frame[LINK_ROOM - 2] = type >> 8;
+    frame[LINK_ROOM - 1] = type & 0xff;
     this.#options.send(frame);
   }
 }

@@ -16,6 +16,19 @@ export interface ProbeTarget {
   /** Means nothing to ICMP. */
   readonly port: number;
   readonly timeoutMs: number;
+  /**
+   * An answered connection ends in order, or by RST or ABORT: two packets less, and nothing stays at either end. Default:
+   * in order.
+   */
+  readonly ending?: 'orderly' | 'abort';
+}
+
+/** A question that is under way. */
+export interface Probe {
+  /** What its packets leave with: for ICMP the identifier as port. Undefined when there is no address or port for it. */
+  readonly source: { readonly address: string; readonly port: number } | undefined;
+  /** Somebody else knows that no answer will come: the result is this, unless there is one already. */
+  readonly give: (outcome: ProbeOutcome, detail: string) => void;
 }
 
 /**
@@ -45,13 +58,15 @@ interface Asking {
 
 /** How far it came when the time is over, and what frees it. */
 interface Asked {
+  readonly port: number;
   readonly silence: () => string;
   readonly close: (outcome: ProbeOutcome) => void;
 }
 
 /** @param done is called once, from the endpoint's `receive` or `wake`. @throws RangeError for what is no address. */
-export function startProbe(endpoint: Endpoint, wanted: ProbeTarget, done: (result: ProbeResult) => void): void {
-  const target = { ...wanted, address: plainAddress(wanted.address) };
+export function startProbe(endpoint: Endpoint, wanted: ProbeTarget, done: (result: ProbeResult) => void): Probe {
+  const { protocol, port, timeoutMs, ending = 'orderly' } = wanted;
+  const target = { protocol, address: plainAddress(wanted.address), port, timeoutMs, ending };
   let finished = false;
   const finish = (outcome: ProbeOutcome, detail: string) => {
     if (finished) return;
@@ -63,6 +78,9 @@ export function startProbe(endpoint: Endpoint, wanted: ProbeTarget, done: (resul
   const cancel = endpoint.after(target.timeoutMs, () => finish('no-answer', asked?.silence() ?? 'no answer'));
   const asked = ask[target.protocol]({ endpoint, target, finish });
   if (asked === undefined) endpoint.after(0, () => finish('no-answer', 'no source address or port for it'));
+  const address = endpoint.sourceFor(target.address);
+  const source = asked === undefined || address === undefined ? undefined : { address, port: asked.port };
+  return { source, give: finish };
 }
 
 const ask: Readonly<Record<ProbeProtocol, (asking: Asking) => Asked | undefined>> = {
@@ -92,7 +110,11 @@ function askTcp({ endpoint, target, finish }: Asking): Asked | undefined {
   });
   if (connection === undefined) return undefined;
   const silence = () => (opened ? 'connected, then no answer' : 'no answer');
-  return { silence, close: (outcome) => (outcome === 'delivered' ? connection.end() : connection.abort()) };
+  const close = (outcome: ProbeOutcome) => {
+    if (outcome === 'delivered' && target.ending !== 'abort') connection.end();
+    else connection.abort();
+  };
+  return { port: connection.localPort, silence, close };
 }
 
 function askUdp({ endpoint, target, finish }: Asking): Asked | undefined {
@@ -107,7 +129,7 @@ function askUdp({ endpoint, target, finish }: Asking): Asked | undefined {
     stop?.();
     socket.close();
   };
-  if (stop !== undefined) return { silence: () => 'no answer', close };
+  if (stop !== undefined) return { port: socket.port, silence: () => 'no answer', close };
   socket.close();
   return undefined;
 }
@@ -125,7 +147,7 @@ function askIcmp({ endpoint, target, finish }: Asking): Asked | undefined {
     stop?.();
     ping.close();
   };
-  if (stop !== undefined) return { silence: () => 'no answer', close };
+  if (stop !== undefined) return { port: ping.identifier, silence: () => 'no answer', close };
   ping.close();
   return undefined;
 }
@@ -140,7 +162,11 @@ function askSctp({ endpoint, target, finish }: Asking): Asked | undefined {
     closed: (reason, detail) => finish(outcomeOf(reason), detail),
   });
   if (association === undefined) return undefined;
-  return { silence: () => 'no answer', close: () => (opened ? association.shutdown() : association.abort()) };
+  const close = () => {
+    if (opened && target.ending !== 'abort') association.shutdown();
+    else association.abort();
+  };
+  return { port: association.localPort, silence: () => 'no answer', close };
 }
 
 /** Sends now and each second. @returns what ends it; undefined when nothing could be sent. */

@@ -10,7 +10,8 @@ import {
   sctpNextChunk,
   sctpVerificationTag,
 } from '../wire/sctp.ts';
-import { viewOf } from './ip-packet.ts';
+import { copyOf, viewOf } from './ip-packet.ts';
+import { copyBytes, newBytes } from './new-bytes.ts';
 
 const STATE_COOKIE = 7;
 const PARAMETER_HEADER_LEN = 4;
@@ -18,6 +19,7 @@ const PARAMETER_HEADER_LEN = 4;
 const RECEIVER_WINDOW = 1500;
 const STREAMS = 1;
 const COOKIE_WORDS = 5;
+const NOTHING = new Uint8Array();
 
 export interface SctpPacket {
   readonly sourcePort: number;
@@ -31,34 +33,44 @@ export interface SctpPacket {
 
 /** The first chunk counts: what comes behind it is data, or a repetition. Undefined for what is malformed. */
 export function readSctp(upper: Uint8Array): SctpPacket | undefined {
-  const view = viewOf(upper);
-  if (upper.length < SCTP_HEADER_LEN + SCTP_CHUNK_HEADER_LEN) return undefined;
-  const length = sctpChunkLength(view, SCTP_HEADER_LEN);
-  if (length < SCTP_CHUNK_HEADER_LEN || SCTP_HEADER_LEN + length > upper.length) return undefined;
+  return readSctpAt(viewOf(upper), 0, upper.length);
+}
+
+/** The same where it lies. @param end of the packet in the view. */
+export function readSctpAt(view: DataView, at: number, end: number): SctpPacket | undefined {
+  const chunk = at + SCTP_HEADER_LEN;
+  if (end < chunk + SCTP_CHUNK_HEADER_LEN) return undefined;
+  const length = sctpChunkLength(view, chunk);
+  if (length < SCTP_CHUNK_HEADER_LEN || chunk + length > end) return undefined;
   return {
-    sourcePort: sourcePort(view, 0),
-    destinationPort: destinationPort(view, 0),
-    tag: sctpVerificationTag(view, 0),
-    type: sctpChunkType(view, SCTP_HEADER_LEN),
-    flags: sctpChunkFlags(view, SCTP_HEADER_LEN),
-    body: upper.subarray(SCTP_HEADER_LEN + SCTP_CHUNK_HEADER_LEN, SCTP_HEADER_LEN + length),
+    sourcePort: sourcePort(view, at),
+    destinationPort: destinationPort(view, at),
+    tag: sctpVerificationTag(view, at),
+    type: sctpChunkType(view, chunk),
+    flags: sctpChunkFlags(view, chunk),
+    body: length === SCTP_CHUNK_HEADER_LEN ? NOTHING : copyOf(view, chunk + SCTP_CHUNK_HEADER_LEN, chunk + length),
   };
 }
 
 /** With a zero checksum. */
 export function buildSctp(packet: SctpPacket): Uint8Array {
   const length = SCTP_CHUNK_HEADER_LEN + packet.body.length;
-  const upper = new Uint8Array(SCTP_HEADER_LEN + ((length + 3) & ~3));
-  const view = viewOf(upper);
+  const end = SCTP_HEADER_LEN + ((length + 3) & ~3);
+  scratch.fill(0, 0, end);
+  const view = scratchView;
   view.setUint16(0, packet.sourcePort);
   view.setUint16(2, packet.destinationPort);
   view.setInt32(4, packet.tag);
   view.setUint8(SCTP_HEADER_LEN, packet.type);
   view.setUint8(SCTP_HEADER_LEN + 1, packet.flags);
   view.setUint16(SCTP_HEADER_LEN + 2, length);
-  upper.set(packet.body, SCTP_HEADER_LEN + SCTP_CHUNK_HEADER_LEN);
-  return upper;
+  scratch.set(packet.body, SCTP_HEADER_LEN + SCTP_CHUNK_HEADER_LEN);
+  return copyBytes(scratch, 0, end);
 }
+
+/** Where packets are built. */
+const scratch = new Uint8Array(65_536);
+const scratchView = viewOf(scratch);
 
 /** What INIT and INIT ACK tell (RFC 9260 section 3.3.2): the tag to send with, the first TSN, an INIT ACK's cookie. */
 export interface Initiation {
@@ -85,7 +97,7 @@ export function readInitiation(body: Uint8Array): Initiation | undefined {
 
 export function buildInitiation({ tag, sequence, cookie }: Initiation): Uint8Array {
   const cookieLen = cookie === undefined ? 0 : PARAMETER_HEADER_LEN + cookie.length;
-  const body = new Uint8Array(SCTP_INIT_LEN + cookieLen);
+  const body = newBytes(SCTP_INIT_LEN + cookieLen);
   const view = viewOf(body);
   view.setInt32(0, tag);
   view.setInt32(4, RECEIVER_WINDOW);
@@ -111,15 +123,18 @@ export interface Cookie {
 export function buildCookie({ tag, peerTag, sequence, peerSequence }: Cookie, key: string): Uint8Array {
   const words = Int32Array.of(tag, peerTag, sequence, peerSequence, 0);
   words[COOKIE_WORDS - 1] = mark(words, key);
-  const bytes = new Uint8Array(COOKIE_WORDS * 4);
-  for (const [i, word] of words.entries()) viewOf(bytes).setInt32(i * 4, word);
+  const bytes = newBytes(COOKIE_WORDS * 4);
+  const view = viewOf(bytes);
+  for (let i = 0; i < COOKIE_WORDS; i++) view.setInt32(i * 4, words[i]!);
   return bytes;
 }
 
 /** Undefined for one that was not made with this key. */
 export function readCookie(bytes: Uint8Array, key: string): Cookie | undefined {
   if (bytes.length !== COOKIE_WORDS * 4) return undefined;
-  const words = Int32Array.from({ length: COOKIE_WORDS }, (_, i) => viewOf(bytes).getInt32(i * 4));
+  const view = viewOf(bytes);
+  const words = new Int32Array(COOKIE_WORDS);
+  for (let i = 0; i < COOKIE_WORDS; i++) words[i] = view.getInt32(i * 4);
   const [tag, peerTag, sequence, peerSequence, seen] = words as unknown as [number, number, number, number, number];
   return mark(words, key) === seen ? { tag, peerTag, sequence, peerSequence } : undefined;
 }

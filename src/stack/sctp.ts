@@ -14,7 +14,7 @@ import {
   buildSctp,
   readCookie,
   readInitiation,
-  readSctp,
+  readSctpAt,
   type SctpPacket,
 } from './sctp-packet.ts';
 
@@ -35,6 +35,7 @@ export interface SctpEvents {
 }
 
 export interface Association {
+  readonly localPort: number;
   /** By SHUTDOWN, once it is open (RFC 9260 section 9.2). */
   shutdown(): void;
   /** Ends at once, by ABORT when the other side knows of it. */
@@ -85,9 +86,7 @@ export class Sctp {
   /** @returns undefined when no address or port is left for it. */
   connect(destination: string, destinationPort: number, events: SctpEvents): Association | undefined {
     const source = this.#ip.sourceFor(destination);
-    const sourcePort = this.#listeners.freePort((port) =>
-      [...this.#associations.values()].some((e) => e.ends.sourcePort === port),
-    );
+    const sourcePort = this.#listeners.freePort((port) => this.#hasLocalPort(port));
     if (source === undefined || sourcePort === undefined) return undefined;
     const tag = this.#newTag();
     const entry = this.#add(
@@ -96,6 +95,7 @@ export class Sctp {
     );
     this.#ask(entry, SctpChunk.Init, 0, buildInitiation({ tag, sequence: this.#ip.random() }));
     return {
+      localPort: sourcePort,
       shutdown: () => this.#shutdown(entry),
       abort: () => {
         if (this.#associations.get(keyOf(entry.ends)) !== entry) return;
@@ -112,7 +112,7 @@ export class Sctp {
   }
 
   receive(packet: IpPacket): void {
-    const sctp = readSctp(packet.upper);
+    const sctp = readSctpAt(packet.view, packet.at, packet.end);
     if (sctp === undefined) return;
     const { sourcePort, destinationPort } = sctp;
     const { source, destination } = packet;
@@ -272,6 +272,11 @@ export class Sctp {
     if (this.#associations.get(key) === entry) this.#associations.delete(key);
   }
 
+  #hasLocalPort(port: number): boolean {
+    for (const { ends } of this.#associations.values()) if (ends.sourcePort === port) return true;
+    return false;
+  }
+
   #newTag(): number {
     return this.#ip.random() | 0 || 1;
   }
@@ -280,8 +285,10 @@ export class Sctp {
     return `${this.#secret} ${keyOf(ends)}`;
   }
 
-  #send({ source, destination, ...ports }: Ends, type: number, tag: number, body: Uint8Array, flags = 0): void {
-    this.#ip.send({ source, destination, protocol: Protocol.Sctp }, buildSctp({ ...ports, tag, type, flags, body }));
+  #send(ends: Ends, type: number, tag: number, body: Uint8Array, flags = 0): void {
+    const { source, sourcePort, destination, destinationPort } = ends;
+    const upper = buildSctp({ sourcePort, destinationPort, tag, type, flags, body });
+    this.#ip.send({ source, destination, protocol: Protocol.Sctp }, upper);
   }
 }
 

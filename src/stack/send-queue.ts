@@ -1,6 +1,10 @@
 /** Bytes that are written and not yet acknowledged, the oldest first. */
+/** Most connections write little, and some nothing. */
+const NOTHING = new Uint8Array();
+const LEAST = 64;
+
 export class SendQueue {
-  #bytes = new Uint8Array(4096);
+  #bytes = NOTHING;
   #start = 0;
   #end = 0;
 
@@ -25,7 +29,7 @@ export class SendQueue {
   }
 
   #makeRoom(len: number): void {
-    const capacity = Math.max(this.#bytes.length, 2 * (this.length + len));
+    const capacity = Math.max(LEAST, this.#bytes.length, 2 * (this.length + len));
     const bytes = new Uint8Array(capacity);
     bytes.set(this.peek(0, this.length));
     this.#end = this.length;

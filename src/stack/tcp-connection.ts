@@ -62,6 +62,7 @@ export interface ConnectionHost {
 }
 
 export interface ConnectionOptions {
+  readonly localPort: number;
   readonly initialSequence: number;
   /** Largest segment that the way out takes (its MTU less headers). */
   readonly segmentMax: number;
@@ -103,9 +104,15 @@ export class TcpConnection {
     this.#host = host;
     this.#options = options;
     this.#events = options.events ?? NOBODY;
-    this.#sender = new TcpSender(options.initialSequence, options.segmentMax, (...segment) => this.#emit(...segment));
+    this.#sender = new TcpSender(options.initialSequence, options.segmentMax, (sequence, flags, data) =>
+      this.#emit(sequence, flags, data),
+    );
     this.#state = syn === undefined ? 'syn-sent' : 'syn-received';
     if (syn !== undefined) this.#takeSyn(syn);
+  }
+
+  get localPort(): number {
+    return this.#options.localPort;
   }
 
   get state(): TcpState {

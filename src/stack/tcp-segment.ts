@@ -11,7 +11,7 @@ import {
   tcpWrite,
 } from '../wire/tcp.ts';
 import { MAXIMUM_SEGMENT_LEN, tcpMaximumSegment, tcpWriteMaximumSegment } from '../wire/tcp-options.ts';
-import { viewOf } from './ip-packet.ts';
+import { copyOf, viewOf } from './ip-packet.ts';
 
 export interface Segment {
   readonly sourcePort: number;
@@ -25,32 +25,36 @@ export interface Segment {
   readonly data: Uint8Array;
 }
 
-/** Undefined when the header lies about its length. */
-export function readSegment(upper: Uint8Array): Segment | undefined {
-  const view = viewOf(upper);
-  const headerLen = tcpCheckedLen(view, 0, upper.length);
+const NOTHING = new Uint8Array();
+
+/** Undefined when the header lies about its length. @param end of the segment in the view. */
+export function readSegment(view: DataView, at: number, end: number): Segment | undefined {
+  const headerLen = tcpCheckedLen(view, at, end - at);
   if (headerLen === 0) return undefined;
   return {
-    sourcePort: sourcePort(view, 0),
-    destinationPort: destinationPort(view, 0),
-    sequence: tcpSequence(view, 0),
-    acknowledgment: tcpAcknowledgment(view, 0),
-    flags: tcpFlags(view, 0),
-    window: tcpWindow(view, 0),
-    maximumSegment: tcpMaximumSegment(view, 0),
-    data: upper.subarray(headerLen),
+    sourcePort: sourcePort(view, at),
+    destinationPort: destinationPort(view, at),
+    sequence: tcpSequence(view, at),
+    acknowledgment: tcpAcknowledgment(view, at),
+    flags: tcpFlags(view, at),
+    window: tcpWindow(view, at),
+    maximumSegment: tcpMaximumSegment(view, at),
+    data: at + headerLen === end ? NOTHING : copyOf(view, at + headerLen, end),
   };
 }
 
-/** With a zero checksum: IP knows the pseudo header. */
+/** Where segments are built. */
+const scratch = new Uint8Array(65_536);
+const scratchView = viewOf(scratch);
+
+/** With a zero checksum: IP knows the pseudo header. Good until the next one is built. */
 export function buildSegment(segment: Segment): Uint8Array {
+  const { data } = segment;
   const headerLen = TCP_HEADER_LEN + (segment.maximumSegment > 0 ? MAXIMUM_SEGMENT_LEN : 0);
-  const upper = new Uint8Array(headerLen + segment.data.length);
-  const view = viewOf(upper);
-  tcpWrite(view, 0, segment, headerLen);
-  if (segment.maximumSegment > 0) tcpWriteMaximumSegment(view, TCP_HEADER_LEN, segment.maximumSegment);
-  upper.set(segment.data, headerLen);
-  return upper;
+  tcpWrite(scratchView, 0, segment, headerLen);
+  if (segment.maximumSegment > 0) tcpWriteMaximumSegment(scratchView, TCP_HEADER_LEN, segment.maximumSegment);
+  if (data.length > 0) scratch.set(data, headerLen);
+  return scratch.subarray(0, headerLen + data.length);
 }
 
 /** SEG.LEN: SYN and FIN count (RFC 9293 section 3.4). */
@@ -74,6 +78,6 @@ export function resetFor(segment: Segment): Segment {
     flags: acknowledges ? TcpFlag.Rst : TcpFlag.Rst | TcpFlag.Ack,
     window: 0,
     maximumSegment: 0,
-    data: new Uint8Array(),
+    data: NOTHING,
   };
 }

@@ -66,7 +66,7 @@ export class Tcp {
   }
 
   receive(packet: IpPacket, nowMs: number): void {
-    const segment = readSegment(packet.upper);
+    const segment = readSegment(packet.view, packet.at, packet.end);
     if (segment === undefined) return;
     const ends = {
       source: packet.destination,
@@ -115,7 +115,17 @@ export class Tcp {
     const host = {
       send: (fields: Omit<Segment, 'sourcePort' | 'destinationPort'>) => {
         const { sourcePort, destinationPort } = ends;
-        this.#send(ends, { ...fields, sourcePort, destinationPort });
+        const { sequence, acknowledgment, flags, window, maximumSegment, data } = fields; // spreading them takes longer
+        this.#send(ends, {
+          sourcePort,
+          destinationPort,
+          sequence,
+          acknowledgment,
+          flags,
+          window,
+          maximumSegment,
+          data,
+        });
       },
       touched: () => this.#touched.add(created),
       accepted: () => this.#listeners.get(ends.sourcePort)?.(created, from) ?? {},
@@ -124,6 +134,7 @@ export class Tcp {
     const created: TcpConnection = new TcpConnection(
       host,
       {
+        localPort: ends.sourcePort,
         initialSequence: this.#ip.random(),
         segmentMax: this.#ip.mtuTo(ends.destination) - headersLen(ends.destination),
         segmentDefault: ipv6 ? SEGMENT_DEFAULT_IPV6 : SEGMENT_DEFAULT_IPV4,

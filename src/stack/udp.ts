@@ -3,7 +3,8 @@ import { Protocol } from '../wire/protocol.ts';
 import { UDP_HEADER_LEN, udpCheckedLen, udpDestinationPort, udpSourcePort, udpWrite } from '../wire/udp.ts';
 import { type ErrorReport, sendPortUnreachable } from './icmp-error.ts';
 import type { IpLayer } from './ip-layer.ts';
-import { type IpPacket, viewOf } from './ip-packet.ts';
+import { copyOf, type IpPacket, viewOf } from './ip-packet.ts';
+import { newBytes } from './new-bytes.ts';
 import { PortTable } from './port-table.ts';
 
 /** What IPv4 leaves for a datagram's bytes. */
@@ -56,20 +57,19 @@ export class Udp {
   }
 
   receive(packet: IpPacket): void {
-    const { upper, source, destination, gsoSize } = packet;
-    const view = viewOf(upper);
-    const len = udpCheckedLen(view, 0, upper.length);
+    const { view, at, source, destination, gsoSize } = packet;
+    const len = udpCheckedLen(view, at, packet.length);
     if (len === 0) return;
-    const socket = this.#sockets.get(udpDestinationPort(view, 0));
+    const socket = this.#sockets.get(udpDestinationPort(view, at));
     if (socket === undefined) {
       sendPortUnreachable(this.#ip, packet);
       return;
     }
-    const bytes = upper.subarray(UDP_HEADER_LEN, len);
+    const sourcePort = udpSourcePort(view, at);
+    const bytes = copyOf(view, at + UDP_HEADER_LEN, at + len);
     const step = gsoSize || Math.max(bytes.length, 1); // a superframe is many datagrams
-    for (let at = 0; at === 0 || at < bytes.length; at += step) {
-      const part = bytes.subarray(at, at + step);
-      socket.datagram?.({ source, sourcePort: udpSourcePort(view, 0), destination, bytes: part });
+    for (let from = 0; from === 0 || from < bytes.length; from += step) {
+      socket.datagram?.({ source, sourcePort, destination, bytes: bytes.subarray(from, from + step) });
     }
   }
 
@@ -78,7 +78,7 @@ export class Udp {
   }
 
   #send(ends: { source: string; destination: string }, from: number, to: number, bytes: Uint8Array): void {
-    const upper = new Uint8Array(UDP_HEADER_LEN + bytes.length);
+    const upper = newBytes(UDP_HEADER_LEN + bytes.length);
     udpWrite(viewOf(upper), 0, from, to, upper.length);
     upper.set(bytes, UDP_HEADER_LEN);
     this.#ip.send({ ...ends, protocol: Protocol.Udp }, upper);

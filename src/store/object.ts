@@ -28,6 +28,7 @@ import type {
 } from 'kubernetes-types/core/v1.d.ts';
 import type { Endpoint, EndpointPort } from 'kubernetes-types/discovery/v1.d.ts';
 import type { ObjectMeta } from 'kubernetes-types/meta/v1.d.ts';
+import type { NetworkPolicySpec } from 'kubernetes-types/networking/v1.d.ts';
 
 /** `metadata` of an object that has a name; the store fills in the rest of what an API server does. */
 export type Metadata = Readonly<ObjectMeta> & { readonly name: string };
@@ -56,6 +57,7 @@ export type StatefulSet = WithSpec<StatefulSetSpec, StatefulSetStatus>;
 export type DaemonSet = WithSpec<DaemonSetSpec, DaemonSetStatus>;
 export type Job = WithSpec<JobSpec, JobStatus>;
 export type CronJob = WithSpec<CronJobSpec>;
+export type NetworkPolicy = WithSpec<NetworkPolicySpec>;
 
 export interface Endpoints extends KubernetesObject {
   readonly subsets?: readonly Readonly<EndpointSubset>[];

@@ -9,6 +9,7 @@ import type {
   Job,
   KubernetesObject,
   Namespace,
+  NetworkPolicy,
   Node,
   Pod,
   ReplicaSet,
@@ -62,7 +63,7 @@ export const kinds = {
   Job: resource<Job>('batch/v1', 'Job', ['jobs']),
   CronJob: resource<CronJob>('batch/v1', 'CronJob', ['cronjobs', 'cj']),
   EndpointSlice: resource<EndpointSlice>('discovery.k8s.io/v1', 'EndpointSlice', ['endpointslices']),
-  NetworkPolicy: resource<KubernetesObject>('networking.k8s.io/v1', 'NetworkPolicy', ['networkpolicies', 'netpol']),
+  NetworkPolicy: resource<NetworkPolicy>('networking.k8s.io/v1', 'NetworkPolicy', ['networkpolicies', 'netpol']),
 } as const;
 
 export const resources: readonly Resource[] = Object.values(kinds);

@@ -25,14 +25,24 @@ const cConnect = libc.func('int connect(int fd, uintptr_t address, uint32_t leng
  */
 export function beginConnecting(address: string, port: number): number {
   const fd = openSocket(familyOf(parseAddress(address)), STREAM | SocketType.nonBlocking | SocketType.closeOnExec, 0);
+  try {
+    connectSocket(fd, address, port);
+    return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}
+
+/**
+ * connect(2) without waiting. Of a socket without connections it sets the peer: from there it hears, and ICMP errors.
+ *
+ * @throws RangeError for a bad address; SystemCallError ENETUNREACH, EADDRNOTAVAIL, ECONNREFUSED.
+ */
+export function connectSocket(fd: number, address: string, port: number): void {
   const bytes = new Uint8Array(SOCKADDR_LEN_MAX);
   const length = writeSocketAddress(new DataView(bytes.buffer), 0, address, port);
-  if (cConnect(fd, addressOf(bytes), length) < 0) {
-    const reason = errno();
-    if (reason !== EINPROGRESS) {
-      close(fd);
-      throw new SystemCallError(`connect(${address} port ${port})`, reason);
-    }
-  }
-  return fd;
+  if (cConnect(fd, addressOf(bytes), length) === 0) return;
+  const reason = errno();
+  if (reason !== EINPROGRESS) throw new SystemCallError(`connect(${address} port ${port})`, reason);
 }

@@ -15,6 +15,7 @@ import type { Vessel } from './vessel.ts';
 /** What the cluster process says on its status pipe, a line of JSON each. */
 export type Status =
   | { readonly type: 'progress'; readonly step: string; readonly elapsedMs: number }
+  | { readonly type: 'note'; readonly message: string }
   | { readonly type: 'ready'; readonly elapsedMs: number; readonly summary: Summary }
   | { readonly type: 'failed'; readonly message: string; readonly refusal: boolean };
 

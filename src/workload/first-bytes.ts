@@ -17,6 +17,8 @@ const texts = [
 ];
 const TEXT_LEN_MAX = Math.max(...texts.map(({ text }) => text.length));
 
+const firstBytes = new Set(texts.map(({ text }) => text.charCodeAt(0)));
+
 /** TLS record: type handshake, version 3.x, two bytes of length, then the type client_hello (RFC 8446 §4, §5.1). */
 const HANDSHAKE = 22;
 const MAJOR_VERSION = 3;
@@ -31,6 +33,7 @@ const CLIENT_HELLO_AT = 5;
 export function spokenBy(bytes: Uint8Array): Spoken {
   if (bytes.length === 0) return 'undecided';
   if (bytes[0] === HANDSHAKE) return spokenByRecord(bytes);
+  if (!firstBytes.has(bytes[0]!)) return 'other';
   const begin = String.fromCharCode(...bytes.subarray(0, TEXT_LEN_MAX));
   const known = texts.find(({ text }) => begin.startsWith(text));
   if (known !== undefined) return known.spoken;

@@ -11,6 +11,8 @@ import { type ApiOptions, startApi } from '../../src/api/server.ts';
 import type { RunningNode, RunningPod } from '../../src/cluster/cluster.ts';
 import { type ManifestText, readManifests } from '../../src/cluster/manifests.ts';
 import { formatProblem } from '../../src/cluster/source.ts';
+import type { PolicyWorld } from '../../src/network-policy/policy-world.ts';
+import type { ProbeReport } from '../../src/nodes/protocol.ts';
 import type { KubernetesObject } from '../../src/store/object.ts';
 import { ObjectStore } from '../../src/store/object-store.ts';
 import { type Resource, resourceOf } from '../../src/store/resources.ts';
@@ -38,6 +40,7 @@ class StoredCluster implements ClusterApi {
   /** Whether each request wanted to wait. */
   readonly waits: (boolean | undefined)[] = [];
   readonly links = { list: () => [] } as never;
+  readonly worlds: PolicyWorld[] = [];
 
   constructor(historyMax: number | undefined) {
     let uid = 0;
@@ -89,6 +92,20 @@ class StoredCluster implements ClusterApi {
 
   ask(): never {
     throw new Error('no nodes here');
+  }
+
+  tables(): never {
+    throw new Error('no nodes here');
+  }
+
+  /** Answers with what it was asked. */
+  async probe(from: RunningNode | RunningPod, question: object): Promise<ProbeReport> {
+    const place = 'supervisor' in from ? `node ${from.node.name}` : `pod ${from.pod.key}`;
+    return { outcome: 'delivered', detail: `${place} ${JSON.stringify(question)}`, source: undefined };
+  }
+
+  policyWorld(revision?: number) {
+    return revision === undefined ? this.worlds.at(-1) : this.worlds.find((world) => world.revision === revision);
   }
 
   scene(): never {

@@ -40,6 +40,20 @@ describe('a sighting is handed on', () => {
     expect(drain()).toEqual(['0:30']);
   });
 
+  test('when it is ready, and nothing before it', () => {
+    const { merge, streams } = world(2);
+    const [a, b] = streams as [SightingStream, SightingStream];
+    a.push(joined(note(10), note(30), quiet(99)));
+    b.push(joined(note(20, 7), quiet(99)));
+    for (const rest of [false, true]) {
+      const taken: number[] = [];
+      const ready = ({ hop }: { hop: number }) => hop !== 7 || rest;
+      const take = ({ timeNs }: { timeNs: number }) => void taken.push(timeNs);
+      expect(merge.drain(take, rest, ready)).toBe(!rest);
+      expect(taken).toEqual(rest ? [20, 30] : [10]);
+    }
+  });
+
   test('also when the other one is over, silent or removed; all with rest', () => {
     for (const how of ['end', 'silent', 'remove', 'told', 'rest'] as const) {
       const { merge, streams, drain } = world(2);

@@ -133,7 +133,7 @@ describe('a full disk', () => {
       expect(damage).toBeUndefined();
       expect(packets).toHaveLength(Math.floor((200 * 1024 - 24) / 1016));
     } finally {
-      run('umount', small);
+      run('umount', '-l', small);
     }
   });
 });

@@ -4,9 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { hopName, stageOf, verdictOf, verdictWords, wayName } from '../../src/capture/verdict-words.ts';
 import { Consumed, consumeReasons, Drop, dropReasons, Place } from '../../src/packet/outcome.ts';
 import { Way, way } from '../../src/packet/way.ts';
+import { Direction } from '../../src/policy/policies.ts';
 import { connectionWord, RELATED_CONNECTION, SightingBit } from '../../src/recording/sighting.ts';
 import { parseAddress } from '../../src/wire/address.ts';
-import { API, HOST, N2, N3, scene, sightingOf, UNDERLAY, WEB } from './sightings.ts';
+import { API, HOST, judged, N2, N3, scene, sightingOf, UNDERLAY, WEB } from './sightings.ts';
 
 const { Outgoing, Originated, Translated } = SightingBit;
 const [TCP, UDP, SCTP] = [6, 17, 132];
@@ -199,6 +200,9 @@ describe('every reason', () => {
     ]);
     expect([WEB, HOST, N2].map((from) => at(from, Drop.Multicast))).toEqual(['neighbour', 'neighbour', 'linkScope']);
     expect([WEB, HOST, N2].map((from) => at(from, Drop.NoRoute))).toEqual(['route', 'route', 'route']);
-    expect([at(WEB, Drop.PolicyDenied, 0), at(WEB, Drop.PolicyDenied, API)]).toEqual(['egressPolicy', 'ingressPolicy']);
+    expect([Direction.Egress, Direction.Ingress].map((direction) => stageOf(judged({ direction })))).toEqual([
+      'egressPolicy',
+      'ingressPolicy',
+    ]);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ConnectionFlag } from '../../src/conntrack/connections.ts';
 import { consumeReasons, Drop, dropReasons } from '../../src/packet/outcome.ts';
 import { Way, way } from '../../src/packet/way.ts';
-import { Isolation } from '../../src/policy/policies.ts';
+import { Direction } from '../../src/policy/policies.ts';
 import type { ServiceSpec } from '../../src/service/service-spec.ts';
 import { buildFrame } from '../support/frames.ts';
 import { servicesOf, tablesOf } from '../support/services.ts';
@@ -105,7 +105,7 @@ const provoked: Readonly<Record<string, (world: World) => string>> = {
   EcnCongestion: (world) => world.tunnel('n2', { tos: 0 }, 3),
   TunnelLoop: (world) => world.tunnel('n2', { destination: '10.244.3.7', flags: SYN }),
   PolicyDenied: (world) => {
-    world.isolate(Isolation.Egress, 0);
+    world.isolate(Direction.Egress, 0);
     return world.send('web', { flags: SYN });
   },
   NoEndpoints: (world) => serviceDrop(world, 80, {}),

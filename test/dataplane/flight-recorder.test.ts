@@ -13,7 +13,7 @@ import { encapsulated, nodes, places, World } from './world.ts';
 function recorder() {
   const arena = new Arena(2 << 20);
   const pkt = newPacket(arena);
-  const recorded = new FlightRecorder(arena, new Connections(16, 1));
+  const recorded = new FlightRecorder(arena, new Connections(16, 1), new Int32Array(12));
   const record = (number: number, len = 60) => {
     writeBytes(pkt, new Uint8Array(len).fill(number & 255));
     pkt.ingress = number;

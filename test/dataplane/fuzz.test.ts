@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { ChecksumState } from '../../src/packet/packet.ts';
-import { Isolation, Policies } from '../../src/policy/policies.ts';
+import { Direction } from '../../src/policy/policies.ts';
 import { buildFrame, FILL, type FrameSpec, HEADROOM, writeBytes } from '../support/frames.ts';
 import { Random, withRandom } from '../support/random.ts';
 import { servicesOf } from '../support/services.ts';
@@ -114,7 +114,7 @@ function fuzzedWorld(): World {
     ...{ address: words('10.96.0.1'), port: 80, protocolWord: (4 << 8) | protocol, backends },
   }));
   world.dp.services = servicesOf(frontends, 1);
-  world.dp.policies = new Policies(Uint8Array.of(0, Isolation.Egress));
+  world.isolate(0, Direction.Egress);
   return world;
 }
 

@@ -1,6 +1,6 @@
 /** Errors of routers and hosts on their way to whom they concern (CT-045, CT-046). */
 import { describe, expect, test } from 'vitest';
-import { Isolation } from '../../src/policy/policies.ts';
+import { rules } from '../policy/rules.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
 import { nodes, places, World } from './world.ts';
 
@@ -65,8 +65,10 @@ describe('an error about a known flow', () => {
   test('CI-007 needs no policy of its own, but its flow', () => {
     const world = new World();
     const about = { source: '10.244.1.2', destination: '10.244.1.3', flags: SYN };
+    const web = { index: 0, egress: { 2: 'TCP 8080' }, ingress: {} };
+    const api = { index: 1, egress: {}, ingress: { 1: 'TCP 8080' } };
+    world.enforce(rules({ '10.244.1.2/32': 1, '10.244.1.3/32': 2 }, web, api));
     world.send('web', about);
-    world.isolate(Isolation.Ingress | Isolation.Egress, Isolation.Ingress | Isolation.Egress);
     expect(world.send('api', error('10.244.1.3', about))).toBe('delivered');
     expect(world.send('api', error('10.244.1.3', { ...about, sourcePort: 1 }))).toBe('dropped: Invalid');
     world.balance();

@@ -1,7 +1,6 @@
 /** After its first packet a connection needs no stage but its own entry; what changes under it is seen all the same. */
 import { describe, expect, test } from 'vitest';
 import { Way, way } from '../../src/packet/way.ts';
-import { Isolation } from '../../src/policy/policies.ts';
 import { nodes, prefix, World } from './world.ts';
 
 const SYN = 2;
@@ -118,18 +117,6 @@ describe('routes change under a live flow', () => {
     world.tunnel('n2', { flags: SYN });
     world.route(prefix('10.244.1.2/32', way(Way.Tunnel, 1)));
     expect(world.tunnel('n2', { flags: SYN })).toBe('dropped: TunnelLoop');
-    world.balance();
-  });
-});
-
-describe('policies and live flows', () => {
-  test('isolation that begins later does not cut what is established', () => {
-    const world = new World();
-    world.send('web', { flags: SYN });
-    world.isolate(Isolation.Egress | Isolation.Ingress, Isolation.Egress | Isolation.Ingress);
-    expect(world.send('api', { ...reply, flags: SYN_ACK })).toBe('delivered');
-    expect(world.send('web', {})).toBe('delivered');
-    expect(world.send('web', { sourcePort: 40_001, flags: SYN })).toBe('dropped: PolicyDenied');
     world.balance();
   });
 });

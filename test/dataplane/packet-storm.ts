@@ -8,8 +8,11 @@ import { Verdicts } from '../../src/dataplane/capture.ts';
 import { Captures } from '../../src/dataplane/captures.ts';
 import { receiveFromHost, receiveFromPod, receiveFromUnderlay } from '../../src/dataplane/receive.ts';
 import { ChecksumState, type Packet } from '../../src/packet/packet.ts';
+import { PolicyCompiler } from '../../src/policy/policy-compiler.ts';
+import type { CompiledPolicies } from '../../src/policy/policy-table.ts';
 import { createRing } from '../../src/recording/ring.ts';
 import type { ServiceSpec } from '../../src/service/service-spec.ts';
+import { rules } from '../policy/rules.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
 import { tablesOf } from '../support/services.ts';
 import { arp, NEXT_HOP, solicitation } from './link-frames.ts';
@@ -63,10 +66,26 @@ function templates(world: World): Template[] {
     template(world, 'web', ask),
     template(world, 'web', pod({ sourceMac: places.web.mac, ...solicitation(own6, NEXT_HOP) })),
     template(world, 'host', buildFrame(host), 34),
+    template(world, 'web', pod({ destination: far4, destinationPort: 9, ...udp }), 34), // denied
     template(world, 'tunnel', encapsulated('n2', udp), 42),
     template(world, 'tunnel', encapsulated('n2', { destination: own6, ...udp }), 62),
   ];
 }
+
+/** Both let the same through, but for one port that nobody uses: the pod moves with each change. */
+function storedPolicies(): readonly CompiledPolicies[] {
+  const peers = { '10.244.1.3/32': 1, '10.244.2.7/32': 2, 'fd00:10:244:2::7/128': 2, '10.244.1.2/32': 3 };
+  const ports = 'UDP 80-90, UDP 1000-2000, UDP 8000-9000';
+  const compiler = new PolicyCompiler();
+  return [7, 8].map((unused, revision) => {
+    const passing = `${ports}, UDP ${unused}`;
+    const web = { index: 0, egress: { 0: 'all', 1: 'all', 2: passing, 3: 'all' }, ingress: { 2: passing } };
+    const spec = rules(peers, web, { index: 1, ingress: { 3: 'all' } });
+    return compiler.compile({ identities: [], portSets: [], rulesets: [], pods: [], numbering: 1, revision, ...spec });
+  });
+}
+
+const policies = storedPolicies();
 
 /** Receives one packet; about every tenth begins a flow, the others belong to one that is known. */
 function receive(world: World, from: Template, pkt: Packet, at: number, i: number): void {
@@ -84,6 +103,7 @@ function receive(world: World, from: Template, pkt: Packet, at: number, i: numbe
   else if (from.from === 'host') receiveFromHost(dp, world.ports.host, pkt, nowMs);
   else receiveFromPod(dp, world.ports.web, pkt, nowMs);
   if ((i & 255) === 0) dp.connections.expire(nowMs, 1000);
+  if ((i & 0x3fff) === 0) dp.setPolicies(policies[(i >> 14) & 1]!); // live flows are judged again
 }
 
 function service(address: string, ...backends: readonly string[]): ServiceSpec {
@@ -133,6 +153,7 @@ export interface Storm {
   readonly received: number;
   readonly delivered: number;
   readonly inserted: number;
+  readonly denied: number;
   /** Bytes told by a capture; 0 without one. */
   readonly told: number;
   readonly collections: number;
@@ -191,9 +212,11 @@ async function storm(): Promise<Storm> {
     }
   });
   world.balance();
-  const { received, delivered } = world.dp.counters.snapshot();
+  const { received, delivered, dropped } = world.dp.counters.snapshot();
   const inserted = world.dp.connections.statistics.insert;
-  return { packets: PACKETS, received, delivered, inserted, told, collections, heapGrowthBytes, collectionsOfProof };
+  const denied = dropped['PolicyDenied'] ?? 0;
+  const flows = { received, delivered, inserted, denied };
+  return { packets: PACKETS, ...flows, told, collections, heapGrowthBytes, collectionsOfProof };
 }
 
 process.stdout.write(JSON.stringify(await storm()));

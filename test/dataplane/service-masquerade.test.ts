@@ -1,6 +1,6 @@
 /** Connections that get the node's address as source: which, from what it keeps replies and errors, and what policy sees. */
 import { describe, expect, test } from 'vitest';
-import { Isolation } from '../../src/policy/policies.ts';
+import { Direction } from '../../src/policy/policies.ts';
 import type { FrontendKind, ServiceSpec } from '../../src/service/service-spec.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
 import { tablesOf } from '../support/services.ts';
@@ -135,7 +135,7 @@ describe('the source port', () => {
 describe('policy', () => {
   test('KP-033 sees the client, not the node: what may not come in does not come in by an external address', () => {
     const world = serving(service('192.0.2.1', ['10.244.1.3'], 'external'));
-    world.isolate(0, Isolation.Ingress);
+    world.isolate(0, Direction.Ingress);
     const request = { destination: '192.0.2.1', destinationPort: 80, flags: SYN };
     expect(world.send('web', request)).toBe('dropped: PolicyDenied');
     expect(world.send('host', request)).toBe('delivered');

@@ -15,7 +15,9 @@ import { Arena } from '../../src/packet/arena.ts';
 import { type Outcome, outcomeName } from '../../src/packet/outcome.ts';
 import type { Packet } from '../../src/packet/packet.ts';
 import { Way, way } from '../../src/packet/way.ts';
-import { Policies } from '../../src/policy/policies.ts';
+import { Direction } from '../../src/policy/policies.ts';
+import { PolicyCompiler } from '../../src/policy/policy-compiler.ts';
+import { NO_PORTS, NOT_ISOLATED, type PolicySpec } from '../../src/policy/policy-spec.ts';
 import { type MemoryFrame, MemoryPort, MemoryUnderlay } from '../../src/ports/memory.ts';
 import { PrefixTable } from '../../src/tables/prefix-table.ts';
 import { parseAddress } from '../../src/wire/address.ts';
@@ -121,6 +123,8 @@ export class World {
   randomWord = 0x5eed;
   nowMs = 1000;
   readonly stories: Stories;
+  readonly #policies = new PolicyCompiler();
+  #revision = 0;
 
   constructor({ stories = receive, arenaBytes = 2 << 20, ...constants }: WorldOptions = {}) {
     const [macHigh, macLow] = parseMac(NODE_MAC);
@@ -173,9 +177,28 @@ export class World {
     this.dp.setRoutes(table.data, endpoints());
   }
 
-  /** Isolates pods: bits of `Isolation` for `web` and `api`. */
+  /** Tells the node of policies. What is left out is as if there were none. */
+  enforce(spec: Partial<PolicySpec>): void {
+    const told = {
+      revision: ++this.#revision,
+      numbering: 1,
+      identities: [],
+      portSets: [],
+      rulesets: [],
+      pods: [],
+      ...spec,
+    };
+    this.dp.setPolicies(this.#policies.compile(told));
+  }
+
+  /** Isolates pods, without any rule: bits of `Direction` for `web` and `api`. */
   isolate(web: number, api: number): void {
-    this.dp.policies = new Policies(Uint8Array.of(web, api));
+    const pods = [web, api].map((bits, index) => ({
+      index,
+      egress: (bits & Direction.Egress) === 0 ? NOT_ISOLATED : 0,
+      ingress: (bits & Direction.Ingress) === 0 ? NOT_ISOLATED : 0,
+    }));
+    this.enforce({ portSets: [[], []], rulesets: [Int32Array.of(NO_PORTS)], pods });
   }
 
   /** What becomes of a frame from a place of this node. What the spec leaves out is as an honest sender has it. */

@@ -1,11 +1,11 @@
 /** Verdicts on new connections as packets meet them: who is asked, and about what. */
 import { describe, expect, test } from 'vitest';
-import { Isolation, Policies } from '../../src/policy/policies.ts';
+import { Direction } from '../../src/policy/policies.ts';
 import { places, World, words } from '../dataplane/world.ts';
 import { servicesOf } from '../support/services.ts';
 
 const SYN = 2;
-const { Egress, Ingress } = Isolation;
+const { Egress, Ingress } = Direction;
 
 function isolated(web: number, api: number): World {
   const world = new World();
@@ -74,7 +74,7 @@ describe('whose isolation it is', () => {
   test('NP-001 a pod that nothing selects is not isolated, and a port newer than the table is not either', () => {
     const world = new World();
     expect(world.send('web', { flags: SYN })).toBe('delivered');
-    world.dp.policies = new Policies(Uint8Array.of(0));
+    world.isolate(0, 0);
     expect(world.send('web', { flags: SYN, sourcePort: 2 })).toBe('delivered');
     expect(world.send('api', { destination: '10.244.1.2', flags: SYN })).toBe('delivered');
   });

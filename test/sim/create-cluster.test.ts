@@ -107,8 +107,10 @@ spec: {selector: {app: nobody}, ports: [{port: 80}]}
     expect(await cluster.probe({ from: 'b', to: 'svc/empty', port: 80 })).toEqual({
       outcome: 'rejected',
       reason: 'NoEndpoints',
-      rule: undefined,
       connected: false,
+      rule: undefined,
+      policies: [],
+      explanation: undefined,
     });
   });
 

@@ -18,11 +18,12 @@ beforeAll(async () => {
 });
 
 describe('a million packets', () => {
-  test('are delivered, dropped and answered, and begin flows', () => {
+  test('are delivered, dropped, denied and answered, and begin flows', () => {
     expect(storm.packets).toBe(1_000_000);
     expect(storm.received).toBeGreaterThan(storm.packets);
     expect(storm.delivered).toBeGreaterThan(storm.received / 2);
     expect(storm.inserted).toBeGreaterThan(50_000);
+    expect(storm.denied).toBeGreaterThan(storm.packets / 100);
   });
 
   test('leave the garbage collector nothing to do', () => {

@@ -31,7 +31,6 @@ export const networkPolicyKind: ObjectKind<NetworkPolicy> = {
 
   /** networking/validation: ValidateNetworkPolicySpec. */
   check({ spec }, problems) {
-    problems.note('spec', 'NetworkPolicies are checked, but not enforced yet: all traffic is allowed');
     checkLabelSelector(spec.podSelector, 'spec.podSelector', problems);
     for (const [i, { ports, from }] of (spec.ingress ?? []).entries()) {
       checkRule(`spec.ingress[${i}]`, ports, 'from', from, problems);
@@ -57,7 +56,10 @@ function checkRule(
 }
 
 function checkPort({ protocol, port, endPort }: NetworkPolicyPort, path: string, problems: ObjectCheck): void {
+  // Pointers in the API: an empty text is there, and is neither TCP nor every port.
+  problems.notEmpty(`${path}.protocol`, protocols.join(' or '));
   problems.choice(`${path}.protocol`, protocol, protocols);
+  problems.notEmpty(`${path}.port`, 'a number from 1 to 65535, a name, or for all ports nothing');
   problems.port(`${path}.port`, port);
   if (endPort === undefined) return;
   problems.integer(`${path}.endPort`, endPort, 1, PORT_MAX);
@@ -84,8 +86,8 @@ function checkPeer(peer: NetworkPolicyPeer, path: string, problems: ObjectCheck)
   if (hasSelector) {
     problems.refuse(path, 'found ipBlock beside a selector, expected one of them; make two entries');
   }
-  const block = readCidr(`${path}.ipBlock.cidr`, ipBlock.cidr, problems);
   problems.required(`${path}.ipBlock`, 'cidr', ipBlock.cidr, 'cidr: 10.0.0.0/8');
+  const block = ipBlock.cidr ? readCidr(`${path}.ipBlock.cidr`, ipBlock.cidr, problems) : undefined;
   for (const [i, text] of (ipBlock.except ?? []).entries()) {
     const at = `${path}.ipBlock.except[${i}]`;
     const except = readCidr(at, text, problems);
@@ -96,11 +98,10 @@ function checkPeer(peer: NetworkPolicyPeer, path: string, problems: ObjectCheck)
 }
 
 /**
- * Kubernetes still takes blocks with bits set after the prefix, and warns; which pods they mean differs between
- * implementations, so here they are refused (KEP-4858).
+ * As with StrictIPCIDRValidation (KEP-4858). Without, Kubernetes takes blocks with bits set after the prefix, and warns;
+ * which pods they mean differs between implementations.
  */
-function readCidr(path: string, text: string | undefined, problems: ObjectCheck): Cidr | undefined {
-  if (text === undefined || text === '') return undefined;
+function readCidr(path: string, text: string, problems: ObjectCheck): Cidr | undefined {
   const cidr = parseCidr(text);
   if (cidr === undefined) problems.refuse(path, `found ${shown(text)}, expected ${cidrFault(text)}`);
   return cidr;

@@ -3,12 +3,17 @@ import { shown } from '../field.ts';
 import { addressFault, parseAddress } from '../ip-address.ts';
 import { nearestWord } from '../nearest-word.ts';
 import type { ProblemLog } from '../source.ts';
-import { childPath, type SourceNode, sourceOf } from '../source-tree.ts';
+import { childPath, nodeAt, type SourceNode, sourceOf } from '../source-tree.ts';
 import { portName, type TextRule } from '../text-rule.ts';
 
 /** RFC 6335 section 6; 0 stands for none. */
 export const PORT_MAX = 65535;
 const INT32_MAX = 2 ** 31 - 1;
+
+const quotedPort: TextRule = {
+  ...portName,
+  expected: `${portName.expected}; for the port of that number, remove the quotes`,
+};
 
 export class ObjectCheck {
   readonly #source: SourceNode;
@@ -50,6 +55,12 @@ export class ObjectCheck {
     this.refuse(path, `found ${shown(value)}, expected ${rule.expected}`);
   }
 
+  /** Refuses an empty text that was written: where the field is a pointer, the API does not take it for nothing. */
+  notEmpty(path: string, expected: string): void {
+    const node = nodeAt(this.#source, path);
+    if (node?.type === 'scalar' && node.value === '') this.refuse(path, `found ${shown('')}, expected ${expected}`);
+  }
+
   /** One of the words, or nothing. */
   choice(path: string, value: string | undefined, words: readonly string[]): void {
     if (value === undefined || words.includes(value)) return;
@@ -76,7 +87,7 @@ export class ObjectCheck {
   /** A port by number or name. */
   port(path: string, value: number | string | undefined): void {
     if (typeof value === 'number') this.integer(path, value, 1, PORT_MAX);
-    else this.text(path, value, portName);
+    else this.text(path, value, /^[0-9]+$/.test(value ?? '') ? quotedPort : portName);
   }
 
   address(path: string, value: string | undefined): void {

@@ -1,0 +1,31 @@
+/**
+ * How long the 174 steps of the cyclonus corpus take: for each a new cluster of three nodes, its pods and policies, and
+ * a packet conversation for each of its 486 pairs, protocols and ports. Needs PODWIRE_TESTDATA.
+ *
+ *     npm run bench:policy-suite [-- ROUNDS]
+ */
+import { createCluster } from '../src/podwire.ts';
+import { differences, policyObjects, readCyclonus, worldObjects } from '../test/sim/netpol-corpus.ts';
+
+const NODES = 3;
+const rounds = Number(process.argv[2] ?? 5);
+const steps = readCyclonus(process.env['PODWIRE_TESTDATA']!).flatMap((one) => one.steps);
+
+const seconds: number[] = [];
+for (let round = 0; round < rounds; round++) {
+  const startedMs = performance.now();
+  const { user, system } = process.cpuUsage();
+  let wrong = 0;
+  for (const step of steps) {
+    const cluster = await createCluster({ backend: 'sim', nodes: NODES });
+    await cluster.apply([...worldObjects(step, NODES), ...policyObjects(step)]);
+    wrong += (await differences(cluster, step)).length;
+    await cluster.close();
+  }
+  const after = process.cpuUsage({ user, system });
+  seconds.push((performance.now() - startedMs) / 1000);
+  const cpu = (after.user + after.system) / 1e6;
+  console.log(`round ${round + 1}: ${seconds.at(-1)!.toFixed(2)} s, ${cpu.toFixed(2)} s of processors, ${wrong} wrong`);
+}
+seconds.sort((a, b) => a - b);
+console.log(`${steps.length} steps, median of ${rounds}: ${seconds[seconds.length >> 1]!.toFixed(2)} s`);

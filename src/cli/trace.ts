@@ -1,0 +1,205 @@
+/** The story of one connection: hop by hop, there and back, with the rule that decided. */
+import { ApiClient } from '../api/client.ts';
+import { fetchPolicyWorld } from '../api/policy-worlds.ts';
+import { fetchTables } from '../api/tables.ts';
+import { commandOf } from '../controllers/pod-state.ts';
+import { harmlessJson } from '../events/flow-text.ts';
+import type { PolicyWorld } from '../network-policy/policy-world.ts';
+import type { ProbeProtocol, ProbeReport, WorkloadPort } from '../nodes/protocol.ts';
+import type { Pod } from '../store/object.ts';
+import { kinds } from '../store/resources.ts';
+import { type Beginning, follow } from '../trace/follow.ts';
+import { liveRun } from '../trace/live-run.ts';
+import { Names } from '../trace/names.ts';
+import type { Seen } from '../trace/seen.ts';
+import { type Story, tellStory } from '../trace/story.ts';
+import { makeTrace, type Trace, type TraceQuestion } from '../trace/trace.ts';
+import { traceText } from '../trace/trace-text.ts';
+import { Protocol } from '../wire/protocol.ts';
+import { clusterName, clusterOption, readArguments, UsageError } from './arguments.ts';
+import { readFilter } from './filter.ts';
+import { type Asker, findAsker, findTarget, type Target } from './trace-places.ts';
+
+export const usage = `Usage: podwire trace [-n NAMESPACE] SRC DST[:PORT] [--proto tcp|udp|sctp|icmp] [--dry-run] [-o text|json]
+
+Send one real packet and tell its story: every node that it passes, what a Service makes of it, which policy and rule
+let it through or stop it, and how the answer comes back. SRC is [NAMESPACE/]POD, KIND/NAME or node/NAME; DST also
+svc/[NAMESPACE/]NAME or an IP address; a bare NAME with a port is a Service where there is one of that name. PORT is a
+number or a name; without it, the first that DST declares.
+
+  -n, --namespace NS   of names without one (default: default)
+      --proto PROTO    tcp (default), udp, sctp or icmp
+      --dry-run        send nothing: play the cluster's tables in this process. A Service may choose another backend;
+                       a pod's own program is taken to answer on every port that it declares
+  -o, --output FORMAT  text (default) or json
+      --name NAME      of the cluster (default: podwire, or the only one)
+
+The exit code is 0 when it was delivered, else 1: refused (the far end said no), rejected (a node said no, with a
+packet), dropped (silently), lost (a link lost it, or nobody answered).
+`;
+
+const options = {
+  ...clusterOption,
+  namespace: { type: 'string', short: 'n', default: 'default' },
+  proto: { type: 'string' },
+  'dry-run': { type: 'boolean', default: false },
+  output: { type: 'string', short: 'o', default: 'text' },
+} as const;
+
+/** Long enough for a lost SYN to be sent again (RFC 6298: after a second), and for slow links. */
+const TIMEOUT_MS = 2500;
+/** More backends than this, and nodes tell of all packets. */
+const FILTER_HOSTS_MAX = 64;
+
+const protocolNumbers: Readonly<Record<ProbeProtocol, number>> = {
+  TCP: Protocol.Tcp,
+  UDP: Protocol.Udp,
+  SCTP: Protocol.Sctp,
+  ICMP: Protocol.Icmp,
+};
+
+/** Both ends, and what is known of the cluster that they are in. */
+interface Asking {
+  readonly client: ApiClient;
+  readonly nodes: readonly string[];
+  readonly asker: Asker;
+  readonly target: Target;
+  /** Of the asker. */
+  readonly source: string;
+}
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = readArguments(argv, options, usage);
+  const [from, to] = positionals;
+  if (from === undefined || to === undefined || positionals.length > 2) {
+    throw new UsageError(`expected SRC and DST, found ${positionals.length} words`, usage);
+  }
+  const protocol = readProtocol(values.proto);
+  const { output, namespace } = values;
+  if (output !== 'text' && output !== 'json') throw new UsageError(`-o takes text or json, found "${output}"`, usage);
+  const client = new ApiClient(clusterName(values.name));
+  const { items: nodes } = await client.list(kinds.Node);
+  const asker = await findAsker(client, from, namespace, nodes, usage);
+  const target = await findTarget(client, to, asker, { namespace, protocol, nodes, usage });
+  const { items: pods } = await client.list(kinds.Pod);
+  const names = new Names(nodes, pods, (await client.list(kinds.Service)).items);
+  const asking = {
+    client,
+    nodes: nodes.map(({ metadata }) => metadata.name),
+    asker,
+    target,
+    source: sourceOf(asker, target),
+  };
+  const dryRun = values['dry-run'];
+  const { report, story } = dryRun ? await playedRun(asking, pods) : await sentRun(asking);
+  const world = await worldOf(client, story);
+  const trace = makeTrace({ question: questionOf(asking, dryRun), report, story, names, world, dryRun });
+  process.stdout.write(output === 'json' ? traceJson(trace) : traceText(trace));
+  return trace.outcome === 'delivered' ? 0 : 1;
+}
+
+function traceJson({ question, ...trace }: Trace): string {
+  const { outcome, reason, rule = null, policies, hops, explanation, dryRun } = trace;
+  return `${harmlessJson({ outcome, reason, rule, policies, hops, explanation, ...question, dryRun }, 2)}\n`;
+}
+
+function readProtocol(text: string | undefined): ProbeProtocol | undefined {
+  if (text === undefined) return undefined;
+  const protocol = text.toUpperCase();
+  if (Object.hasOwn(protocolNumbers, protocol)) return protocol as ProbeProtocol;
+  throw new UsageError(`--proto takes tcp, udp, sctp or icmp, found "${text}"`, usage);
+}
+
+/** The asker's address of the target's family. */
+function sourceOf({ addresses }: Asker, { address }: Target): string {
+  const isIpv6 = address.includes(':');
+  return addresses.find((own) => own.includes(':') === isIpv6) ?? addresses[0] ?? '';
+}
+
+function questionOf({ asker, target }: Asking, dryRun: boolean): TraceQuestion {
+  const choice = 'a dry run may choose another backend of the Service than a packet would';
+  const notes = dryRun && target.service !== undefined ? [choice] : [];
+  const { words: from, notes: fromNotes } = asker;
+  const { words: to, notes: toNotes, protocol } = target;
+  return { from, to, protocol, notes: [...fromNotes, ...toNotes, ...notes] };
+}
+
+function beginningOf({ target }: Asking, source: ProbeReport['source'] | undefined): Beginning {
+  const { address: destination, port, protocol } = target;
+  const isIcmp = protocol === 'ICMP';
+  const number = isIcmp && destination.includes(':') ? Protocol.Icmpv6 : protocolNumbers[protocol];
+  return {
+    protocol: number,
+    destination,
+    ...(isIcmp ? {} : { destinationPort: port }),
+    ...(source === undefined ? {} : { source: source.address, sourcePort: source.port }),
+  } as Beginning;
+}
+
+async function sentRun(asking: Asking): Promise<{ report: ProbeReport; story: Story }> {
+  const { client, nodes, asker, target } = asking;
+  const { address, port, protocol } = target;
+  const { report, seen, lost } = await liveRun({
+    ...{ client, nodes, say, filter: await filterFor(asking) },
+    body: { from: asker.from, address, port, protocol, timeoutMs: TIMEOUT_MS },
+    beginning: beginningOf(asking, undefined),
+  });
+  if (lost > 0) say(`${lost} packets were not recorded: the cluster is busy, and the story may have holes`);
+  return { report, story: storyOf(asking, report, seen) };
+}
+
+async function playedRun(asking: Asking, pods: readonly Pod[]): Promise<{ report: ProbeReport; story: Story }> {
+  const { client, asker, target, source } = asking;
+  const { address, port, protocol } = target;
+  const { DryCluster } = await import('../trace/dry-run.ts');
+  const cluster = new DryCluster(await fetchTables(client), programPorts(pods));
+  const { report, seen } = cluster.probe({ node: asker.node, source, address, port, protocol });
+  return { report, story: storyOf(asking, report, seen) };
+}
+
+/** What a pod's own program answers on nobody knows: what it declares is taken at its word. */
+function programPorts(pods: readonly Pod[]): Map<string, WorkloadPort[]> {
+  const withPrograms = pods.filter((pod) => commandOf(pod) !== undefined);
+  return new Map(
+    withPrograms.map(({ metadata, spec }) => {
+      const declared = spec.containers.flatMap(({ ports = [] }) => ports);
+      const ports = declared.map(({ containerPort: port, protocol = 'TCP' }) => ({ port, protocol }) as WorkloadPort);
+      return [`${metadata.namespace}/${metadata.name}`, ports];
+    }),
+  );
+}
+
+function storyOf(asking: Asking, report: ProbeReport, seen: readonly Seen[]): Story {
+  return tellStory(follow(seen, beginningOf(asking, report.source)));
+}
+
+/** Packets of other hosts are none of this; null where that cannot be told beforehand. */
+async function filterFor({ client, target, source }: Asking): Promise<number[] | null> {
+  const { service, address } = target;
+  const backends: string[] = [];
+  if (service !== undefined) {
+    const { namespace, name } = service.metadata;
+    const labelSelector = `kubernetes.io/service-name=${name}`;
+    const { items } = await client.list(kinds.EndpointSlice, { namespace, labelSelector });
+    backends.push(...items.flatMap(({ endpoints }) => (endpoints ?? []).flatMap(({ addresses }) => addresses)));
+  }
+  if (backends.length > FILTER_HOSTS_MAX) return null;
+  return await readFilter([source, address, ...backends].map((host) => `host ${host}`).join(' or '));
+}
+
+/** The one that a denial was judged by, as long as it is known; else the newest. Undefined where there never was any. */
+async function worldOf(client: ApiClient, { hops }: Story): Promise<PolicyWorld | undefined> {
+  const revision = hops.find(({ judgement }) => judgement !== undefined)?.judgement?.revision;
+  for (const wanted of revision === undefined ? [undefined] : [revision, undefined]) {
+    try {
+      return await fetchPolicyWorld(client, wanted);
+    } catch {
+      // told without policies
+    }
+  }
+  return undefined;
+}
+
+function say(message: string): void {
+  process.stderr.write(`podwire trace: ${message}\n`);
+}

@@ -1,0 +1,111 @@
+/** Whom the words of a question mean in a simulated cluster. */
+import { isActive, isReady, podAddresses } from '../controllers/pod-state.ts';
+import type { Pod } from '../store/object.ts';
+import { podsOf } from '../store/pods-of.ts';
+import { kinds, resources } from '../store/resources.ts';
+import { parseAddress } from '../wire/address.ts';
+import type { SimCluster } from './sim-cluster.ts';
+
+/** Where words have led, for questions that are asked at one moment. */
+export class ProbePlaces {
+  readonly #cluster: SimCluster;
+  readonly #sources = new Map<string, Place>();
+  readonly #targets = new Map<string, Target>();
+
+  constructor(cluster: SimCluster) {
+    this.#cluster = cluster;
+  }
+
+  /** @throws Error for what is nobody. */
+  source(name: string): Place {
+    const known = this.#sources.get(name) ?? placeOf(this.#cluster, name);
+    this.#sources.set(name, known);
+    return known;
+  }
+
+  /** @throws Error for what is nobody, or has no such port. */
+  target(to: string, port: number | string, protocol: string): Target {
+    const key = `${to} ${port} ${protocol}`;
+    const known = this.#targets.get(key) ?? targetOf(this.#cluster, to, port, protocol);
+    this.#targets.set(key, known);
+    return known;
+  }
+}
+
+interface Target {
+  readonly address: string;
+  readonly port: number;
+}
+
+interface Place {
+  readonly node: string;
+  readonly addresses: readonly string[];
+}
+
+function placeOf(cluster: SimCluster, name: string): Place {
+  const [first = '', second] = name.split('/');
+  const node = cluster.topology.nodes.find((candidate) => candidate.name === second);
+  if (['node', 'nodes', 'no'].includes(first) && node !== undefined) {
+    return { node: node.name, addresses: [node.underlayAddress, ...node.gatewayAddresses] };
+  }
+  const pod = findPod(cluster, name, 'default');
+  return { node: pod.spec.nodeName!, addresses: podAddresses(pod) };
+}
+
+function targetOf(cluster: SimCluster, to: string, port: number | string, protocol: string) {
+  if (parseAddress(to) !== undefined) return { address: to, port: Number(port) };
+  const [first = ''] = to.split('/');
+  if (isService(first)) return serviceTarget(cluster, to.slice(first.length + 1), port);
+  if (['node', 'nodes', 'no'].includes(first)) {
+    return { address: placeOf(cluster, to).addresses[0]!, port: Number(port) };
+  }
+  const pod = findPod(cluster, to, 'default');
+  const named = pod.spec.containers
+    .flatMap(({ ports = [] }) => ports)
+    .find(({ name, protocol: of = 'TCP' }) => name === port && of === protocol);
+  return { address: podAddresses(pod)[0]!, port: numberOf(named?.containerPort ?? port, to) };
+}
+
+function serviceTarget(cluster: SimCluster, name: string, port: number | string) {
+  const [namespace, service] = name.includes('/') ? (name.split('/') as [string, string]) : ['default', name];
+  const object = cluster.plane.store.get(kinds.Service, namespace, service);
+  if (object === undefined) throw new Error(`no Service ${namespace}/${service}`);
+  const { clusterIP, ports = [] } = object.spec;
+  if (clusterIP === undefined || clusterIP === 'None') {
+    throw new Error(`Service ${namespace}/${service} has no address; ask one of its pods`);
+  }
+  const named = ports.find((candidate) => candidate.name === port);
+  return { address: clusterIP, port: numberOf(named?.port ?? port, name) };
+}
+
+function numberOf(port: number | string, of: string): number {
+  const number = Number(port);
+  if (!Number.isInteger(number)) throw new Error(`${of} has no port "${port}"`);
+  return number;
+}
+
+export function isService(word: string): boolean {
+  return ['svc', 'service', 'services'].includes(word);
+}
+
+/** A first part that is a known kind is a kind, not a namespace. */
+export function findPod(cluster: SimCluster, text: string, namespace: string): Pod {
+  const { store } = cluster.plane;
+  const parts = text.split('/');
+  const resource = resources.find(({ plural, singular, shortNames }) =>
+    [plural, singular, ...shortNames].includes(parts[0]!.toLowerCase()),
+  );
+  if (parts.length > 1 && resource !== undefined && resource !== kinds.Pod) {
+    const [inner, name] = parts.length > 2 ? [parts[1]!, parts[2]!] : [namespace, parts[1]!];
+    const workload = store.get(resource, inner, name);
+    const pods = workload === undefined ? [] : podsOf(store, workload).filter(isActive);
+    const found = pods.find(isReady) ?? pods[0];
+    if (found === undefined) throw new Error(`no pod of ${text}`);
+    return found;
+  }
+  const named = resource === kinds.Pod ? parts.slice(1) : parts;
+  const [inner, name] = named.length > 1 ? [named[0]!, named[1]!] : [namespace, named[0]!];
+  const pod = store.get(kinds.Pod, inner, name);
+  if (pod === undefined || podAddresses(pod).length === 0) throw new Error(`no pod ${inner}/${name} with an address`);
+  return pod;
+}

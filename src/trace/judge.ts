@@ -1,0 +1,67 @@
+/** What policies say of a story: at which hop they were asked, what, and with what answer. Pure. */
+import { type Explanation, explain } from '../network-policy/explain.ts';
+import type { PolicyWorld, RuleReference } from '../network-policy/policy-world.ts';
+import type { Step } from './follow.ts';
+import { afterNat, type Story } from './story.ts';
+import { protocolName } from './tuple.ts';
+
+export interface PolicyVerdict {
+  readonly direction: 'egress' | 'ingress';
+  readonly node: string;
+  readonly explanation: Explanation;
+}
+
+export interface Judged {
+  /** In the order in which they were asked. */
+  readonly verdicts: readonly PolicyVerdict[];
+  /** What denies; else what allows, ingress first. Undefined when no rule has a say. */
+  readonly rule: RuleReference | undefined;
+  /** Of a denial, all that isolate the pod in its direction; else all that have a say. */
+  readonly policies: readonly RuleReference[];
+  /** Empty where no policy has a say. */
+  readonly sentence: string;
+}
+
+/** Stages behind egress policy in the stories of packets (docs/PACKET-LIFE.md): who gets there was let out. */
+const behindEgress: readonly string[] = ['route', 'ingressPolicy', 'hopLimit', 'fits', 'commit', 'output'];
+const behindIngress: readonly string[] = ['hopLimit', 'fits', 'commit', 'output'];
+
+export function judgeStory({ first, last }: Story, world: PolicyWorld): Judged {
+  const verdicts: PolicyVerdict[] = [];
+  if (first !== undefined && last !== undefined) {
+    if (first.ingress.kind === 'pod' && wasAsked(first, 'egress', behindEgress)) {
+      verdicts.push(verdict(world, first, 'egress', first.tuple.source));
+    }
+    if (last.egress.kind === 'pod' && wasAsked(last, 'ingress', behindIngress)) {
+      // Another node sees whom the first one has made the source; the same one asks before it masquerades.
+      verdicts.push(verdict(world, last, 'ingress', last.tuple.source));
+    }
+  }
+  return { verdicts, ...decision(verdicts.map(({ explanation }) => explanation)) };
+}
+
+function wasAsked({ outcome, judgement, stage }: Step, direction: 'egress' | 'ingress', behind: readonly string[]) {
+  if (outcome >= 0 || judgement?.direction === direction) return true;
+  return stage !== undefined && behind.includes(stage);
+}
+
+function verdict(world: PolicyWorld, step: Step, direction: 'egress' | 'ingress', source: string): PolicyVerdict {
+  const asked = step.judgement?.tuple ?? { ...(afterNat(step) ?? step.tuple), source };
+  const { destination, destinationPort: port } = asked;
+  const question = { source: asked.source, destination, port, protocol: protocolName(asked), direction };
+  return { direction, node: step.node, explanation: explain(world, question) };
+}
+
+function decision(explanations: readonly Explanation[]): Omit<Judged, 'verdicts'> {
+  const denied = explanations.find(({ allowed }) => !allowed);
+  if (denied !== undefined) {
+    const { rule, policies, sentence } = denied;
+    return { rule, policies, sentence };
+  }
+  const said = explanations.filter(({ isolated }) => isolated);
+  return {
+    rule: said.findLast(({ rule }) => rule !== undefined)?.rule,
+    policies: said.flatMap(({ policies }) => policies),
+    sentence: said.map(({ sentence }) => sentence).join('; '),
+  };
+}
