@@ -50,6 +50,7 @@ function outcomeOf(
 ): [outcome: CheckAnswer['outcome'], reason: string] {
   // Few kernels have SCTP: they answer what has arrived with an ICMP error.
   if (outcome === 'refused' && protocol === 'SCTP') return ['delivered', detail];
+  if (outcome === 'unreachable') return ['rejected', detail];
   if (outcome !== 'no-answer') return [outcome, detail];
   return denied ? ['dropped', 'PolicyDenied'] : ['lost', 'no-answer'];
 }

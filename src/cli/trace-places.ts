@@ -75,7 +75,7 @@ export async function findTarget(
     const address = oneOf(nodeAddresses(nodes, endpoint.name), asker);
     return addressTarget(address, `node ${endpoint.name}`, wanted);
   }
-  const service = await serviceOf(client, endpoint, port !== undefined);
+  const service = await serviceOf(client, endpoint, port);
   if (service !== undefined && !isHeadless(service)) return serviceTarget(service, wanted);
   const { pod, note } = await takePod(client, endpoint);
   return podTarget(pod, note, wanted);
@@ -181,20 +181,28 @@ function numberIn(text: string): number | undefined {
   return number >= 1 && number <= 65_535 ? number : undefined;
 }
 
-/** The Service that is meant: said so, or a bare name with a port, or one that is nothing else. */
+/** The Service that is meant: said so, or a bare name with a port that it has, or one that is nothing else. */
 async function serviceOf(
   client: ApiClient,
   endpoint: Exclude<Endpoint, { type: 'node' }>,
-  hasPort: boolean,
+  port: string | undefined,
 ): Promise<Service | undefined> {
   const { namespace, name } = endpoint;
   if (endpoint.type === 'object') {
     return endpoint.resource === kinds.Service ? await client.object(kinds.Service, namespace, name) : undefined;
   }
   const service = await thereOrNot(client.object(kinds.Service, namespace, name));
-  if (service === undefined || hasPort) return service;
-  const { of } = (await thereOrNot(choosePod(client, endpoint, 'take'))) ?? { of: undefined };
-  return of === undefined || !of.startsWith('service') ? undefined : service;
+  if (service === undefined || (port !== undefined && hasPort(service, port))) return service;
+  const chosen = await thereOrNot(choosePod(client, endpoint, 'take'));
+  if (chosen === undefined) return service;
+  const isPod = chosen.of === undefined;
+  const isWorkload = !isPod && !chosen.of.startsWith('service');
+  // With a port a Service goes before a workload, though not before a pod.
+  return isPod || (isWorkload && port === undefined) ? undefined : service;
+}
+
+function hasPort({ spec }: Service, port: string): boolean {
+  return (spec.ports ?? []).some((one) => String(one.port) === port || one.name === port);
 }
 
 function isHeadless({ spec }: Service): boolean {

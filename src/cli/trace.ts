@@ -24,8 +24,8 @@ export const usage = `Usage: podwire trace [-n NAMESPACE] SRC DST[:PORT] [--prot
 
 Send one real packet and tell its story: every node that it passes, what a Service makes of it, which policy and rule
 let it through or stop it, and how the answer comes back. SRC is [NAMESPACE/]POD, KIND/NAME or node/NAME; DST also
-svc/[NAMESPACE/]NAME or an IP address; a bare NAME with a port is a Service where there is one of that name. PORT is a
-number or a name; without it, the first that DST declares.
+svc/[NAMESPACE/]NAME or an IP address; a bare NAME with a port is a Service where one of that name has the port. PORT is
+a number or a name; without it, the first that DST declares.
 
   -n, --namespace NS   of names without one (default: default)
       --proto PROTO    tcp (default), udp, sctp or icmp

@@ -139,8 +139,8 @@ function viewOf(bytes: Uint8Array): DataView {
 /** What unreachable means, by code: RFC 792 and RFC 1812 section 5.2.7.1; RFC 4443 section 3.1. */
 const unreachable: Readonly<Record<4 | 6, Readonly<Record<number, readonly [ProbeReport['outcome'], string]>>>> = {
   4: {
-    0: ['no-answer', 'network unreachable'],
-    1: ['no-answer', 'host unreachable'],
+    0: ['unreachable', 'network unreachable'],
+    1: ['unreachable', 'host unreachable'],
     2: ['refused', 'protocol unreachable'],
     3: ['refused', 'port unreachable'],
     9: ['rejected', 'network administratively prohibited'],
@@ -148,9 +148,9 @@ const unreachable: Readonly<Record<4 | 6, Readonly<Record<number, readonly [Prob
     13: ['rejected', 'administratively prohibited'],
   },
   6: {
-    0: ['no-answer', 'no route'],
+    0: ['unreachable', 'no route'],
     1: ['rejected', 'administratively prohibited'],
-    3: ['no-answer', 'address unreachable'],
+    3: ['unreachable', 'address unreachable'],
     4: ['refused', 'port unreachable'],
   },
 };
@@ -162,10 +162,10 @@ function judgeIcmp({ type, code, offender }: IcmpReport, isIpv6: boolean): Verdi
     return { outcome: 'refused', detail: `ICMP from ${offender}: protocol unreachable` };
   }
   if (type === (isIpv6 ? Icmpv6.TimeExceeded : Icmp.TimeExceeded)) {
-    return { outcome: 'no-answer', detail: `ICMP from ${offender}: time exceeded` };
+    return { outcome: 'unreachable', detail: `ICMP from ${offender}: time exceeded` };
   }
   // Too big, or a host's hint: the kernel acts on it, and the answer may still come.
   if (type !== (isIpv6 ? Icmpv6.Unreachable : Icmp.Unreachable) || (!isIpv6 && code === 4)) return undefined;
-  const [outcome, words] = unreachable[isIpv6 ? 6 : 4][code] ?? ['no-answer', `unreachable (code ${code})`];
+  const [outcome, words] = unreachable[isIpv6 ? 6 : 4][code] ?? ['unreachable', `unreachable (code ${code})`];
   return { outcome, detail: `ICMP from ${offender}: ${words}` };
 }

@@ -14,6 +14,7 @@ import type { CompiledPolicies } from '../policy/policy-table.ts';
 import type { PortCounters } from '../ports/wire-counters.ts';
 import type { ServicesUpdate } from '../service/service-spec.ts';
 import type { ServiceTableData } from '../service/service-table.ts';
+import type { ProbeOutcome } from '../stack/probe.ts';
 import type { PrefixTableData } from '../tables/prefix-table.ts';
 import type { WorkloadPod } from '../workload/answer.ts';
 
@@ -155,10 +156,10 @@ export interface ProbeOrder {
  * - `delivered`: the far end has answered.
  * - `refused`: it said no: RST, ABORT, or an ICMP port or protocol unreachable.
  * - `rejected`: somebody on the way forbids it: ICMP administratively prohibited.
- * - `no-answer`: silence, or an ICMP error that nobody is there; `detail` says which.
+ * - `unreachable`: an ICMP error says that nobody is there. `no-answer`: silence. `detail` says more.
  */
 export interface ProbeReport {
-  readonly outcome: 'delivered' | 'refused' | 'rejected' | 'no-answer';
+  readonly outcome: ProbeOutcome;
   readonly detail: string;
   /** What it was asked from; an identifier for ICMP. Undefined when nothing could be sent. */
   readonly source: { readonly address: string; readonly port: number } | undefined;

@@ -51,7 +51,9 @@ export function answerOf(report: ProbeReport, protocol: ProbeProtocol, world: Po
 
 function verdictOf({ outcome, detail, drop }: ProbeReport): [outcome: ProbeAnswer['outcome'], reason: string] {
   if (outcome === 'delivered') return [outcome, detail];
-  if (drop?.reason === 'LinkLoss') return outcome === 'no-answer' ? ['lost', 'link-loss'] : [outcome, detail];
-  if (drop !== undefined) return [outcome === 'no-answer' ? 'dropped' : 'rejected', drop.reason];
-  return outcome === 'no-answer' ? ['lost', 'no-answer'] : [outcome, detail];
+  if (drop?.reason === 'LinkLoss' && outcome === 'no-answer') return ['lost', 'link-loss'];
+  if (drop !== undefined && drop.reason !== 'LinkLoss')
+    return [outcome === 'no-answer' ? 'dropped' : 'rejected', drop.reason];
+  if (outcome === 'no-answer') return ['lost', 'no-answer'];
+  return [outcome === 'unreachable' ? 'rejected' : outcome, detail];
 }

@@ -35,9 +35,9 @@ export interface Probe {
  * - `delivered`: the far end has answered, with data where the protocol has any here.
  * - `refused`: the far host is there, the port is not: RST, ABORT, or an ICMP port or protocol unreachable.
  * - `rejected`: somebody on the way forbids it: ICMP administratively prohibited.
- * - `no-answer`: silence, or an ICMP error that nobody is there; `detail` says which.
+ * - `unreachable`: an ICMP error says that nobody is there. `no-answer`: silence. `detail` says more.
  */
-export type ProbeOutcome = 'delivered' | 'refused' | 'rejected' | 'no-answer';
+export type ProbeOutcome = 'delivered' | 'refused' | 'rejected' | 'unreachable' | 'no-answer';
 
 export interface ProbeResult {
   readonly outcome: ProbeOutcome;
@@ -190,7 +190,8 @@ function outcomeOf(reason: CloseReason): ProbeOutcome {
     case 'reset':
       return 'refused';
     case 'rejected':
-      return 'rejected';
+    case 'unreachable':
+      return reason;
     case 'done':
       return 'delivered';
     default:

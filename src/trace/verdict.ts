@@ -29,6 +29,7 @@ export function verdictOf({ outcome, detail }: Report, { hops }: Story, protocol
     const isTold = outcome !== 'no-answer' || hops.some(({ kind }) => kind === 'answered');
     return { outcome: isTold ? 'rejected' : 'dropped', reason: name };
   }
+  if (outcome === 'unreachable') return { outcome: 'rejected', reason: detail };
   if (outcome !== 'no-answer') return { outcome, reason: detail };
   const isAnswered = hops.some(({ direction }) => direction === 'reply');
   if (protocol === 'UDP' && !isAnswered && hops.some(({ kind }) => kind === 'delivered')) {

@@ -100,7 +100,7 @@ describe('the ends of a trace', () => {
     await expect(findAsker(client, 'later', 'shop', nodes, '')).rejects.toThrow('has no address yet');
   });
 
-  test('a bare name: with a port the Service of that name wins, without one the pod', async () => {
+  test('a bare name: a Service of that name wins where it has the port, else the pod', async () => {
     expect(await find('db:80')).toMatchObject({
       ...{ address: '10.96.0.7', port: 80, protocol: 'TCP' },
       words: 'Service shop/db (10.96.0.7), port 80',
@@ -108,6 +108,8 @@ describe('the ends of a trace', () => {
     expect((await find('db:80')).service?.metadata.name).toBe('db');
     expect(await find('db', 'TCP')).toMatchObject({ address: '10.244.0.3', port: 5432, service: undefined });
     expect(await find('pod/db:80')).toMatchObject({ address: '10.244.0.3', port: 80 });
+    expect(await find('db:5432')).toMatchObject({ address: '10.244.0.3', port: 5432, service: undefined });
+    expect(await find('only:5432')).toMatchObject({ address: '10.96.0.8', port: 5432 });
     expect(await find('only')).toMatchObject({ address: '10.96.0.8', port: 80 });
   });
 

@@ -49,7 +49,7 @@ describe('ICMP', () => {
   test('an error about another packet says nothing', () => {
     const { icmpError, message } = question('ICMP');
     expect(icmpError(report(3, 1, message))).toEqual({
-      outcome: 'no-answer',
+      outcome: 'unreachable',
       detail: 'ICMP from 10.0.0.1: host unreachable',
     });
     const other = message.slice();
@@ -108,22 +108,22 @@ describe('SCTP', () => {
 
 describe('ICMP errors', () => {
   test.each([
-    ['10.0.0.2', 3, 0, 'no-answer'],
-    ['10.0.0.2', 3, 1, 'no-answer'],
+    ['10.0.0.2', 3, 0, 'unreachable'],
+    ['10.0.0.2', 3, 1, 'unreachable'],
     ['10.0.0.2', 3, 2, 'refused'],
     ['10.0.0.2', 3, 3, 'refused'],
     ['10.0.0.2', 3, 9, 'rejected'],
     ['10.0.0.2', 3, 10, 'rejected'],
     ['10.0.0.2', 3, 13, 'rejected'],
-    ['10.0.0.2', 3, 15, 'no-answer'],
+    ['10.0.0.2', 3, 15, 'unreachable'],
     ['10.0.0.2', 3, 4, undefined],
-    ['10.0.0.2', 11, 0, 'no-answer'],
+    ['10.0.0.2', 11, 0, 'unreachable'],
     ['10.0.0.2', 4, 0, undefined],
-    [v6, 1, 0, 'no-answer'],
+    [v6, 1, 0, 'unreachable'],
     [v6, 1, 1, 'rejected'],
-    [v6, 1, 3, 'no-answer'],
+    [v6, 1, 3, 'unreachable'],
     [v6, 1, 4, 'refused'],
-    [v6, 3, 0, 'no-answer'],
+    [v6, 3, 0, 'unreachable'],
     [v6, 4, 1, 'refused'],
     [v6, 4, 0, undefined],
     [v6, 2, 0, undefined],

@@ -114,10 +114,10 @@ spec: {selector: {app: nobody}, ports: [{port: 80}]}
     });
   });
 
-  test('dropped: the network says nothing, and the reason is known', async () => {
+  test('rejected: where nobody is, its node says so', async () => {
     const cluster = await world();
     expect(await cluster.probe({ from: 'b', to: '10.244.0.99', port: 80 })).toMatchObject({
-      outcome: 'dropped',
+      outcome: 'rejected',
       reason: 'NoSuchPod',
     });
   });

@@ -60,8 +60,8 @@ const asked: readonly (readonly [ProbeQuestion, outcome: string, reason?: string
   [{ from: 'guarded', to: 'guarded', port: 80 }, 'delivered'],
   [{ from: 'stranger', to: 'server', port: 9 }, 'refused'],
   [{ from: 'stranger', to: 'svc/empty', port: 80 }, 'rejected', 'NoEndpoints'],
-  [{ from: 'stranger', to: '10.244.0.99', port: 80 }, 'dropped', 'NoSuchPod'],
-  [{ from: 'stranger', to: '192.0.2.1', port: 53, protocol: 'UDP' }, 'dropped', 'NoRoute'],
+  [{ from: 'stranger', to: '10.244.0.99', port: 80 }, 'rejected', 'NoSuchPod'],
+  [{ from: 'stranger', to: '192.0.2.1', port: 53, protocol: 'UDP' }, 'rejected', 'NoRoute'],
 ];
 
 describe('probeAll', () => {

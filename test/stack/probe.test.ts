@@ -97,7 +97,7 @@ describe.each(B)('a probe of %s', (address) => {
     expect(rejected.detail).toContain(`communication administratively prohibited (from ${address})`);
     const unreachable = address.includes(':') ? { type: 1, code: 3 } : { type: 3, code: 1 };
     const nobody = probe(protocol, address, { serves: true, error: unreachable });
-    expect([nobody.outcome, nobody.afterMs < 100]).toEqual(['no-answer', true]);
+    expect([nobody.outcome, nobody.afterMs < 100]).toEqual(['unreachable', true]);
     expect(nobody.detail).toMatch(/^(host|address) unreachable/);
   });
 
