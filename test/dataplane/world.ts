@@ -135,6 +135,7 @@ export class World {
       vni: VNI,
       tunnelMtu: 1450,
       connectionsMax: 1024,
+      affinityMax: 1024,
       seed: 7,
       reassemblySlots: 8,
       icmpSources: gatewayWords(),

@@ -3,6 +3,7 @@ import type { Topology } from '../../src/cluster/topology.ts';
 import type { LinkSettings } from '../../src/links/link.ts';
 import { snapshotConnections } from '../../src/nodes/connection-snapshot.ts';
 import { type SimPlace, Simulation } from '../../src/sim/simulation.ts';
+import { smallRoom } from '../support/small-room.ts';
 import type { FlowWorld, WirePacket } from './runner.ts';
 
 /** The cluster in this process, with a clock of its own. */
@@ -18,6 +19,7 @@ export class SimWorld implements FlowWorld {
   constructor(plan: ClusterPlan, seed = 1) {
     this.#topology = plan.topology;
     this.#sim = new Simulation(plan, {
+      room: smallRoom,
       seed,
       onPort: (event) => this.portOutput(event).push(event.bytes),
       onWire: ({ from, to, row }) => {

@@ -9,6 +9,7 @@ import { namedCluster, type Place } from '../flows/worlds.ts';
 import { buildFrame, type FrameSpec, joined } from '../support/frames.ts';
 import { Random } from '../support/random.ts';
 import { parseFrame } from '../support/read-frame.ts';
+import { smallRoom } from '../support/small-room.ts';
 
 const { plan, topology, places } = namedCluster('three-nodes')!;
 const pods = ['pod-a', 'pod-b', 'pod-d'].map((name) => places.get(name)!);
@@ -33,6 +34,7 @@ class World {
 
   constructor(captured = true) {
     this.sim = new Simulation(plan, {
+      room: smallRoom,
       seed: 1,
       onPort: ({ timeMs, node, port, bytes }) => {
         this.toPorts++;

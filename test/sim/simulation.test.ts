@@ -6,6 +6,7 @@ import { plainFrame, toTapBytes } from '../flows/wire-frame.ts';
 import { namedCluster, type Place } from '../flows/worlds.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
 import { Random } from '../support/random.ts';
+import { smallRoom } from '../support/small-room.ts';
 
 const { plan, topology, places } = namedCluster('three-nodes')!;
 const pods = ['pod-a', 'pod-b', 'pod-d'].map((name) => places.get(name)!);
@@ -21,6 +22,7 @@ function traced(seed: number): Trace {
   const lines: string[] = [];
   const hash = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('hex').slice(0, 12);
   const sim = new Simulation(plan, {
+    room: smallRoom,
     seed,
     onPort: ({ timeMs, node, port, bytes }) => lines.push(`${timeMs} ${node}/${port} ${hash(bytes)}`),
     onWire: ({ timeMs, from, to, row }) => lines.push(`${timeMs} ${from}>${to} ${row.stride} ${hash(row.bytes)}`),

@@ -18,9 +18,9 @@ const TIMEOUT_MS = 180_000;
 
 /** By feature: targets, peers, blocks, ports, ranges, names, SCTP, changes of objects, policies that contradict. */
 const chosen = [
-  ...[1, 5, 7, 14, 20, 22, 31, 32, 47, 77, 92], // targets and peers
-  ...[137, 139, 142, 143, 148, 149, 152, 161, 169, 172, 184], // ports
-  ...[194, 197, 199, 200, 206, 217, 230], // changes, and policies beside each other
+  ...[1, 7, 14, 20, 31, 32, 77, 92], // targets and peers
+  ...[137, 139, 143, 148, 152, 161, 169, 172, 184], // ports
+  ...[194, 197, 200, 206, 217, 230], // changes, and policies beside each other
 ];
 
 const need = missing('testdata', 'vessel', 'tun', 'built');
