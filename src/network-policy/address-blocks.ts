@@ -2,7 +2,8 @@
  * Blocks of addresses, and which of them hold an address. A block belongs to one family: `::/0` holds no IPv4 address,
  * although `wire/address.ts` writes those as `::ffff:a.b.c.d`.
  */
-import { ADDRESS_WORDS, formatAddress, parseAddress } from '../wire/address.ts';
+import { formatAddress, parseAddress } from '../wire/address.ts';
+import { prefixOf } from '../wire/prefix.ts';
 
 export interface AddressBlock {
   readonly number: number;
@@ -63,11 +64,6 @@ export function wholeAddress(address: string): string {
 }
 
 function blockText(words: Int32Array, length: number, isIpv6: boolean): string {
-  const masked = Int32Array.from(words);
   const bits = isIpv6 ? length : length + ADDRESS_BITS - IPV4_BITS;
-  for (let word = 0; word < ADDRESS_WORDS; word++) {
-    const left = bits - word * 32;
-    if (left < 32) masked[word] = left <= 0 ? 0 : masked[word]! & (-1 << (32 - left));
-  }
-  return `${formatAddress(masked)}/${length}`;
+  return `${formatAddress(prefixOf(words, bits))}/${length}`;
 }

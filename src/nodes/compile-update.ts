@@ -6,10 +6,8 @@ import type { ServiceCompiler } from '../service/service-compiler.ts';
 import { type PrefixEntry, PrefixTable } from '../tables/prefix-table.ts';
 import { ADDRESS_WORDS, isIpv4Words, parseAddress } from '../wire/address.ts';
 import { parseMac } from '../wire/ethernet.ts';
+import { parsePrefix } from '../wire/prefix.ts';
 import type { CompiledUpdate, EndpointSpec, LinkSpec, NodeUpdate, RouteSpec } from './protocol.ts';
-
-/** Bits that `::ffff:0:0/96` puts in front of an IPv4 prefix. */
-const MAPPED_BITS = 96;
 
 /** A node's, which know what earlier updates have told. */
 export interface Compilers {
@@ -68,11 +66,10 @@ export function icmpSources(addresses: readonly string[]): Int32Array {
   return sources;
 }
 
-function compileRoute(route: RouteSpec): PrefixEntry {
-  const [text, bits] = route.prefix.split('/');
-  const address = addressWords(text ?? '');
-  const length = Number(bits) + (isIpv4Words(address, 0) ? MAPPED_BITS : 0);
-  return { address, length, value: route.way };
+function compileRoute({ prefix, way }: RouteSpec): PrefixEntry {
+  const parsed = parsePrefix(prefix);
+  if (parsed === undefined) throw new Error(`not a prefix: ${prefix}`);
+  return { ...parsed, value: way };
 }
 
 function compileLinks(links: readonly LinkSpec[]): readonly (LinkSettings | undefined)[] {

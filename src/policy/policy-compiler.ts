@@ -4,7 +4,7 @@ import { Protocol } from '../wire/protocol.ts';
 import { movedPods, type Told } from './moved-pods.ts';
 import { NOT_ISOLATED, type PodPolicySpec, type PolicySpec, type PortRange, WORLD } from './policy-spec.ts';
 import { type CompiledPolicies, SET_PROTOCOLS } from './policy-table.ts';
-import { type Prefix, PrefixMap, parsePrefix } from './prefixes.ts';
+import { type Prefix, PrefixMap, readPrefix } from './prefixes.ts';
 
 const protocols = { TCP: Protocol.Tcp, UDP: Protocol.Udp, SCTP: Protocol.Sctp } as const;
 
@@ -34,12 +34,12 @@ export class PolicyCompiler {
     const parsed = new Map<string, Prefix>();
     for (const { prefix, identity } of spec.identities) {
       const before = this.#parsed.get(prefix);
-      const entry = before?.value === identity ? before : parsePrefix(prefix, identity);
+      const entry = before?.value === identity ? before : readPrefix(prefix, identity);
       parsed.set(prefix, entry);
     }
     this.#parsed = parsed;
     // An IPv4 address is in the table as ::ffff:a.b.c.d, and yet `::/0` does not mean it.
-    return new PrefixMap([parsePrefix('0.0.0.0/0', WORLD), ...parsed.values()]);
+    return new PrefixMap([readPrefix('0.0.0.0/0', WORLD), ...parsed.values()]);
   }
 }
 

@@ -3,7 +3,8 @@ import { protocolWord } from '../packet/flow-key.ts';
 import { Drop } from '../packet/outcome.ts';
 import type { FlowTable } from '../tables/flow-table.ts';
 import type { PrefixEntry } from '../tables/prefix-table.ts';
-import { ADDRESS_WORDS, isIpv4Words, parseAddress } from '../wire/address.ts';
+import { parseAddress } from '../wire/address.ts';
+import { parsePrefix } from '../wire/prefix.ts';
 import { Protocol } from '../wire/protocol.ts';
 import {
   buildServiceTable,
@@ -19,8 +20,6 @@ import type { EndpointSpec, FrontendSpec, ServicePortSpec, ServiceSpec, Services
 import { BACKEND_PORT, BACKEND_WORDS, Masquerade, type ServiceTableData } from './service-table.ts';
 
 const protocols = { TCP: Protocol.Tcp, UDP: Protocol.Udp, SCTP: Protocol.Sctp } as const;
-/** Bits that `::ffff:0:0/96` puts in front of an IPv4 prefix. */
-const MAPPED_BITS = 96;
 
 interface Compiled {
   readonly ports: readonly PortBlock[];
@@ -163,9 +162,7 @@ function words(text: string): Int32Array {
 }
 
 function prefix(text: string): PrefixEntry {
-  const [address = '', bits] = text.split('/');
-  const parsed = words(address);
-  const length = Number(bits) + (isIpv4Words(parsed, 0) ? MAPPED_BITS : 0);
-  if (!(length >= 0 && length <= ADDRESS_WORDS * 32)) throw new Error(`not a network: ${text}`);
-  return { address: parsed, length, value: 0 };
+  const parsed = parsePrefix(text);
+  if (parsed === undefined) throw new Error(`not a network: ${text}`);
+  return { ...parsed, value: 0 };
 }
