@@ -1,5 +1,4 @@
 /** Manifests and expectations: what packets say of them. For people at work, and for CI. */
-import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ask, CAPTURES_MAX, type CheckBackend } from '../check/ask.ts';
 import { readExpectations } from '../check/read-expectations.ts';
@@ -7,6 +6,7 @@ import { doubts, type Report, summaryOf } from '../check/report.ts';
 import { type ManifestText, readManifests } from '../cluster/manifests.ts';
 import { formatProblem, ManifestError, printable } from '../cluster/source.ts';
 import { dnsLabel } from '../cluster/text-rule.ts';
+import { makeDirectory } from '../vessel/make-directory.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { readArguments, readCount, UsageError } from './arguments.ts';
 import { checkFormats, checkOutputs } from './check-output.ts';
@@ -142,7 +142,7 @@ function backendOf(values: Values): (texts: readonly ManifestText[]) => Promise<
 
 function folder(path: string): string {
   try {
-    mkdirSync(path, { recursive: true });
+    makeDirectory(path);
     return path;
   } catch (error) {
     throw new Refusal(`--captures ${path}: ${(error as Error).message}`);

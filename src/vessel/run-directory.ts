@@ -22,6 +22,7 @@ import { join } from 'node:path';
 import { shown } from '../cluster/field.ts';
 import { dnsLabel } from '../cluster/text-rule.ts';
 import { entrancesOf } from './entrances.ts';
+import { makeDirectory } from './make-directory.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { Refusal } from './refusal.ts';
 
@@ -51,7 +52,11 @@ function homeDirectory(): string {
 /** Makes the home directory and makes sure that it is ours alone. */
 function prepareHome(): string {
   const home = homeDirectory();
-  mkdirSync(home, { recursive: true, mode: 0o700 });
+  try {
+    makeDirectory(home, 0o700);
+  } catch (error) {
+    throw new Refusal(`${(error as Error).message}; set PODWIRE_HOME to a directory that can be made`);
+  }
   refuseForeignHome(home);
   chmodSync(home, 0o700);
   return home;
