@@ -8,6 +8,9 @@ const REVISIONS_BEHIND_MAX = 32;
 
 type Rules = ReadonlyMap<number, PodRules>;
 
+/** A row that lets nobody through. */
+const NOTHING = new Int32Array(0);
+
 export class PolicyFeed {
   #told: { readonly compiled: CompiledWorld; readonly rules: Rules } | undefined;
 
@@ -24,15 +27,23 @@ export class PolicyFeed {
     return this.#tell(compiled, this.#rulesOf(compiled, pods));
   }
 
-  /** By port number, of pods that are isolated. One that policies see no more, but that still has a port, keeps its rules. */
+  /** By port number, of pods that are isolated. */
   #rulesOf(compiled: CompiledWorld, pods: ReadonlyMap<PlacedPod, number>): Rules {
-    const isSameNumbering = this.#told?.compiled.numbering === compiled.numbering;
     const rules = new Map<number, PodRules>();
     for (const [{ key }, index] of pods) {
-      const own = compiled.rulesOf(key) ?? (isSameNumbering ? this.#told?.rules.get(index) : undefined);
+      const own = compiled.rulesOf(key) ?? this.#kept(index, compiled);
       if (own?.ingress !== undefined || own?.egress !== undefined) rules.set(index, own);
     }
     return rules;
+  }
+
+  /** What a pod keeps that policies see no more, but that still has a port. */
+  #kept(index: number, { numbering }: CompiledWorld): PodRules | undefined {
+    const told = this.#told?.rules.get(index);
+    if (told === undefined || this.#told?.compiled.numbering === numbering) return told;
+    // Its rows say nothing any more: where it was isolated, nothing passes.
+    const { ingress, egress } = told;
+    return { ingress: ingress === undefined ? ingress : NOTHING, egress: egress === undefined ? egress : NOTHING };
   }
 
   /** A pod that has gone is none: the node forgets its rules with its port. */
