@@ -10,10 +10,12 @@ import { hopName, stageOf, verdictOf, wayName } from '../capture/verdict-words.t
 import type { CaptureScene } from '../cluster/capture-scene.ts';
 import { type Explanation, ruleWords } from '../network-policy/explain.ts';
 import type { RuleReference } from '../network-policy/policy-world.ts';
+import { KEY_DESTINATION, KEY_PORTS, KEY_SOURCE } from '../packet/flow-key.ts';
 import { Drop, dropReasons, outcomeReason } from '../packet/outcome.ts';
 import { Way, wayKind } from '../packet/way.ts';
 import { Direction } from '../policy/policies.ts';
 import { type Sighting, SightingBit } from '../recording/sighting.ts';
+import { formatAddress } from '../wire/address.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { FlowEndpoint, FlowNames } from './flow-names.ts';
 
@@ -89,6 +91,8 @@ export interface FlowRecord {
   /** Why policies denied it, in a sentence, and the first of them; absent where their objects are not known any more. */
   readonly explanation?: string;
   readonly rule?: RuleReference;
+  /** Of a packet that policies denied: what it was for before a Service's translation, `10.96.1.1:80`. */
+  readonly original_destination?: string;
   /** The source address, which is not the source's: `source` is who sent it. */
   readonly spoofed_source?: string;
 }
@@ -123,7 +127,8 @@ export function flowRecord(
   denial?: Explanation,
 ): FlowRecord {
   const frame = innerFrame(sighting);
-  const { ip, macs } = frame;
+  const { macs } = frame;
+  const ip = frame.ip === undefined ? undefined : asJudged(frame.ip, sighting);
   const l4 = ip === undefined ? undefined : flowL4(ip);
   const isReply = replyOf(sighting);
   return {
@@ -133,6 +138,7 @@ export function flowRecord(
     ...(macs === undefined ? {} : { ethernet: macs }),
     ...(ip === undefined ? {} : { IP: flowIp(ip) }),
     ...(l4 === undefined ? {} : { l4 }),
+    ...(ip === frame.ip ? {} : { original_destination: destinationOf(frame.ip!) }),
     ...endpoints(sighting, scene, names, ip),
     Type: 'L3_L4',
     node_name: scene.node,
@@ -151,6 +157,22 @@ export function flowRecord(
 function innerFrame({ bytes, at, captured, wireLen, innerOffset }: Sighting): FrameSummary {
   const skip = innerOffset < captured ? innerOffset : 0;
   return summarizeFrame(bytes, at + skip, captured - skip, wireLen - skip);
+}
+
+/** Policies see a Service's backend (NP-031), and so does who reads of their denials: whom it was for, in the end. */
+function asJudged(ip: IpSummary, sighting: Sighting): IpSummary {
+  const { keys } = sighting;
+  if (!sighting.is(SightingBit.Judged) || formatAddress(keys, KEY_SOURCE) !== ip.source) return ip;
+  const destination = formatAddress(keys, KEY_DESTINATION);
+  if (destination === ip.destination) return ip;
+  const { transport } = ip;
+  if (transport === undefined || transport.kind === 'icmp') return { ...ip, destination };
+  return { ...ip, destination, transport: { ...transport, destinationPort: keys[KEY_PORTS]! & 0xffff } };
+}
+
+function destinationOf({ destination, transport, version }: IpSummary): string {
+  if (transport === undefined || transport.kind === 'icmp') return destination;
+  return `${version === 6 ? `[${destination}]` : destination}:${transport.destinationPort}`;
 }
 
 /** As protobuf's JSON has timestamps, always with nine digits. */

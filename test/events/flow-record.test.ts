@@ -4,7 +4,9 @@ import { Verdicts } from '../../src/dataplane/capture.ts';
 import { FlowNames } from '../../src/events/flow-names.ts';
 import { Drop, dropReasons } from '../../src/packet/outcome.ts';
 import { nodes } from '../dataplane/world.ts';
+import { rules } from '../policy/rules.ts';
 import { buildFrame } from '../support/frames.ts';
+import { tablesOf } from '../support/services.ts';
 import { FlowWorld, nodeObject, podObject } from './flow-world.ts';
 
 const web = { namespace: 'shop', pod_name: 'web', labels: ['k8s:app=web', 'k8s:io.kubernetes.pod.namespace=shop'] };
@@ -197,6 +199,29 @@ describe('dropped', () => {
     world.send('web', { destination: '10.244.1.77' });
     expect(world.record()).toMatchObject({ reason: 'NoSuchPod', destination: { labels: ['reserved:world'] } });
   });
+});
+
+test.each([
+  ['by its own node', { index: 0, egress: {} }],
+  ['by the node of the backend', { index: 1, ingress: {} }],
+])('NP-031 what is denied on its way to a Service was for the backend: %s', (_, pod) => {
+  const world = new FlowWorld();
+  const frontends = [{ address: '10.96.0.1', port: 80 }];
+  const endpoints = [{ address: '10.244.1.3', port: 8080 }];
+  world.dp.setServices(tablesOf([{ key: 'shop/api', ports: [{ protocol: 'TCP', frontends, endpoints }] }]));
+  world.enforce(rules({ '10.244.1.2/32': 1, '10.244.1.3/32': 2 }, pod));
+  world.send('web', { destination: '10.96.0.1', destinationPort: 80, flags: 2 });
+  world.send('web', { destination: '10.244.1.3', destinationPort: 8080, flags: 2 });
+  const [asked, direct] = world.records();
+  const denied = {
+    reason: 'PolicyDenied',
+    IP: { source: '10.244.1.2', destination: '10.244.1.3' },
+    l4: { TCP: { source_port: 40_000, destination_port: 8080 } },
+    destination: api,
+  };
+  expect(asked).toMatchObject({ ...denied, original_destination: '10.96.0.1:80' });
+  expect(direct).toMatchObject(denied);
+  expect(direct).not.toHaveProperty('original_destination');
 });
 
 test('what is consumed says so, and where it came from', () => {
