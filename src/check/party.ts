@@ -1,9 +1,9 @@
 /** Whom an end of an expectation means in a given cluster. */
 import type { NodeStatus } from 'kubernetes-types/core/v1.d.ts';
-import { podBearing } from '../cli/endpoint.ts';
 import { nearestWord } from '../cluster/nearest-word.ts';
 import { isReady, podAddresses } from '../controllers/pod-state.ts';
 import type { KubernetesObject, Node, Pod, Service } from '../store/object.ts';
+import { podBearing } from '../store/pods-of.ts';
 import { kinds, type Resource } from '../store/resources.ts';
 import { matches, requirementsOf } from '../store/selector.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';

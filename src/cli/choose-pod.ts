@@ -3,10 +3,11 @@ import type { LabelSelector } from 'kubernetes-types/meta/v1.d.ts';
 import { AnswerError, type ApiClient } from '../api/client.ts';
 import { isReady } from '../controllers/pod-state.ts';
 import type { KubernetesObject, Pod } from '../store/object.ts';
+import { podBearing } from '../store/pods-of.ts';
 import { kinds, type Resource } from '../store/resources.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { selectorText } from './column.ts';
-import { type Endpoint, podBearing } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
 import { typeName } from './kinds.ts';
 
 export interface ChosenPod {

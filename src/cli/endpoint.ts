@@ -1,4 +1,5 @@
 /** Endpoints on the command line: `[NAMESPACE/]POD`, `KIND/[NAMESPACE/]NAME`, `node/NAME`. */
+import { podBearing } from '../store/pods-of.ts';
 import { kinds, type Resource } from '../store/resources.ts';
 import { UsageError } from './arguments.ts';
 import { findResource } from './kinds.ts';
@@ -8,17 +9,6 @@ export type Endpoint =
   | { readonly type: 'object'; readonly resource: Resource; readonly namespace: string; readonly name: string }
   /** A pod, or else a workload of that name. */
   | { readonly type: 'bare'; readonly namespace: string; readonly name: string };
-
-/** Kinds that stand for one of their pods, in the order in which a bare name means them. */
-export const podBearing: readonly Resource[] = [
-  kinds.Deployment,
-  kinds.StatefulSet,
-  kinds.DaemonSet,
-  kinds.ReplicaSet,
-  kinds.ReplicationController,
-  kinds.Job,
-  kinds.Service,
-];
 
 /** A first part that is a known kind is a kind, not a namespace. @throws UsageError */
 export function parseEndpoint(text: string, namespace: string, usage: string): Endpoint {

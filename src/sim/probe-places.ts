@@ -1,7 +1,8 @@
 /** Whom the words of a question mean in a simulated cluster. */
 import { isActive, isReady, podAddresses } from '../controllers/pod-state.ts';
-import type { Pod } from '../store/object.ts';
-import { podsOf } from '../store/pods-of.ts';
+import type { KubernetesObject, Pod } from '../store/object.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { podBearing, podsOf } from '../store/pods-of.ts';
 import { kinds, resources } from '../store/resources.ts';
 import { parseAddress } from '../wire/address.ts';
 import type { SimCluster } from './sim-cluster.ts';
@@ -55,7 +56,9 @@ function placeOf(cluster: SimCluster, name: string): Place {
 function targetOf(cluster: SimCluster, to: string, port: number | string, protocol: string) {
   if (parseAddress(to) !== undefined) return { address: to, port: Number(port) };
   const [first = ''] = to.split('/');
-  if (isService(first)) return serviceTarget(cluster, to.slice(first.length + 1), port);
+  if (isService(first) || isServiceWithPort(cluster, to, port)) {
+    return serviceTarget(cluster, isService(first) ? to.slice(first.length + 1) : to, port);
+  }
   if (['node', 'nodes', 'no'].includes(first)) {
     return { address: placeOf(cluster, to).addresses[0]!, port: Number(port) };
   }
@@ -97,15 +100,35 @@ export function findPod(cluster: SimCluster, text: string, namespace: string): P
   );
   if (parts.length > 1 && resource !== undefined && resource !== kinds.Pod) {
     const [inner, name] = parts.length > 2 ? [parts[1]!, parts[2]!] : [namespace, parts[1]!];
-    const workload = store.get(resource, inner, name);
-    const pods = workload === undefined ? [] : podsOf(store, workload).filter(isActive);
-    const found = pods.find(isReady) ?? pods[0];
+    const found = firstPod(store, store.get(resource, inner, name));
     if (found === undefined) throw new Error(`no pod of ${text}`);
     return found;
   }
-  const named = resource === kinds.Pod ? parts.slice(1) : parts;
+  const named = resource === kinds.Pod && parts.length > 1 ? parts.slice(1) : parts;
   const [inner, name] = named.length > 1 ? [named[0]!, named[1]!] : [namespace, named[0]!];
-  const pod = store.get(kinds.Pod, inner, name);
+  const own = store.get(kinds.Pod, inner, name);
+  const isBare = named === parts;
+  const workload = own ?? (isBare ? podBearing.map((kind) => store.get(kind, inner, name)).find(Boolean) : undefined);
+  const pod = own ?? firstPod(store, workload);
   if (pod === undefined || podAddresses(pod).length === 0) throw new Error(`no pod ${inner}/${name} with an address`);
   return pod;
+}
+
+/** Of a workload, or of a Service: the first Ready one. */
+function firstPod(store: ObjectStore, object: KubernetesObject | undefined): Pod | undefined {
+  const pods = object === undefined ? [] : podsOf(store, object).filter(isActive);
+  return pods.find(isReady) ?? pods[0];
+}
+
+/** A bare name is a Service's where one has the port, else a pod's; else a Service's all the same, before a workload's. */
+function isServiceWithPort(cluster: SimCluster, to: string, port: number | string): boolean {
+  const parts = to.split('/');
+  const [namespace, name] = parts.length === 1 ? ['default', parts[0]!] : (parts as [string, string]);
+  const { store } = cluster.plane;
+  const service = parts.length > 2 ? undefined : store.get(kinds.Service, namespace, name);
+  if (service === undefined || service.spec.clusterIP === 'None') return false;
+  if ((service.spec.ports ?? []).some((one) => one.port === port || one.name === port || String(one.port) === port)) {
+    return true;
+  }
+  return store.get(kinds.Pod, namespace, name) === undefined;
 }

@@ -1,7 +1,18 @@
 import type { KubernetesObject, Pod, Service } from './object.ts';
 import type { ObjectStore } from './object-store.ts';
-import { kinds } from './resources.ts';
+import { kinds, type Resource } from './resources.ts';
 import { hasLabels } from './selector.ts';
+
+/** Kinds that stand for one of their pods, in the order in which a bare name means them. */
+export const podBearing: readonly Resource[] = [
+  kinds.Deployment,
+  kinds.StatefulSet,
+  kinds.DaemonSet,
+  kinds.ReplicaSet,
+  kinds.ReplicationController,
+  kinds.Job,
+  kinds.Service,
+];
 
 /** Pods of a workload, by ownership; of a Service, those that it selects. A pod is its own. */
 export function podsOf(store: ObjectStore, object: KubernetesObject): readonly Pod[] {

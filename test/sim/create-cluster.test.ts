@@ -122,6 +122,18 @@ spec: {selector: {app: nobody}, ports: [{port: 80}]}
     });
   });
 
+  test('a bare name means a pod, else a workload; as a destination a Service that has the port', async () => {
+    const cluster = await createCluster({ backend: 'sim', nodes: 2 });
+    await cluster.apply(shop);
+    const ask = async (from: string, to: string, port: number | string) =>
+      (await cluster.probe({ from, to, port })).outcome;
+    expect(await ask('shop/web', 'shop/api', 80)).toBe('delivered'); // only the Service has it
+    expect(await ask('shop/web', 'deploy/shop/api', 8080)).toBe('delivered');
+    expect(await ask('shop/web', 'deploy/shop/api', 80)).toBe('refused');
+    expect(await ask('shop/web', 'shop/api', 8080)).toBe('rejected'); // of the Service, before the workload
+    await cluster.close();
+  });
+
   test('what cannot be asked is said in words', async () => {
     const cluster = await world();
     await expect(cluster.probe({ from: 'nobody', to: 'a', port: 80 })).rejects.toThrow('no pod default/nobody');
