@@ -46,8 +46,12 @@ export interface ClusterApi {
   /** What policies are judged by. @param revision undefined: now. Undefined when it is not known any more. */
   policyWorld(revision?: number): PolicyWorld | undefined;
   tables(): ClusterTables;
-  /** Asks from a pod's network, or a node's. */
-  probe(from: RunningNode | RunningPod, question: Omit<ProbeOrder, 'order' | 'namespacePath'>): Promise<ProbeReport>;
+  /** Asks from a pod's network, or a node's. @param signal nobody waits for the answer any more */
+  probe(
+    from: RunningNode | RunningPod,
+    question: Omit<ProbeOrder, 'order' | 'namespacePath'>,
+    signal?: AbortSignal,
+  ): Promise<ProbeReport>;
 
   /**
    * Makes the objects be as they are written; resolves when every node obeys.

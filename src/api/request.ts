@@ -30,6 +30,19 @@ export class ApiRequest {
     return value === null ? otherwise : !/^(false|0)$/i.test(value);
   }
 
+  /** Does what takes its time. The signal says that whoever has asked is gone. */
+  async whileAwaited<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { socket } = this.#incoming;
+    const ending = new AbortController();
+    const end = () => ending.abort();
+    socket.once('close', end);
+    try {
+      return await work(ending.signal);
+    } finally {
+      socket.off('close', end);
+    }
+  }
+
   /** @throws ApiError for what is not JSON, or more than `max` bytes */
   async json(max = BODY_MAX): Promise<unknown> {
     return parseJson(await this.text(max));

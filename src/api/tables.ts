@@ -1,4 +1,4 @@
-/** `GET /apis/podwire.dev/v1/tables`: what nodes have been told, as JSON. For whoever wants to play them: a dry run. */
+/** `GET /apis/podwire.dev/v1/tables`: what nodes are to know, as JSON. For whoever wants to play them: a dry run. */
 import type { PolicySpec } from '../policy/policy-spec.ts';
 import type { ApiClient } from './client.ts';
 import type { ClusterApi, ClusterTables } from './cluster-api.ts';

@@ -33,7 +33,7 @@ export interface SessionHandlers {
   readonly sighting: (sighting: Sighting, scene: CaptureScene) => void;
   /** After a row of them: a moment to write what has been gathered. Throwing ends the session. */
   readonly flush: () => void;
-  /** Every node has begun to tell. */
+  /** Every node has begun to tell, but for those that say nothing. */
   readonly begun: () => void;
   /** Something a person should know. */
   readonly say: (message: string) => void;
@@ -83,6 +83,11 @@ export class CaptureSession {
     this.denials = new Denials((revision) => this.#worlds.get(revision));
   }
 
+  /** Nodes that say nothing: what they have seen is missing so far. */
+  get silent(): string[] {
+    return [...this.#sources.values()].filter(({ silent }) => silent).map(({ node }) => node);
+  }
+
   /** Sightings that came after later ones had been handed on. */
   get late(): number {
     return this.#merge.late;
@@ -126,6 +131,7 @@ export class CaptureSession {
     } finally {
       this.#over = true;
       this.stop();
+      for (const { socket } of this.#sources.values()) socket?.destroy(); // a node that is stopped does not close it
     }
   }
 
@@ -214,8 +220,10 @@ export class CaptureSession {
     });
   }
 
+  /** A node that says nothing is not waited for. */
   #lookForBegin(): void {
-    if (this.#begun || [...this.#sources.values()].some(({ heard, closed }) => !heard && !closed)) return;
+    const isAwaited = ({ heard, closed, silent }: Source) => !heard && !closed && !silent;
+    if (this.#begun || [...this.#sources.values()].some(isAwaited)) return;
     this.#begun = true;
     this.#handlers.begun();
   }
@@ -298,5 +306,6 @@ export class CaptureSession {
   #setSilent(source: Source, silent: boolean): void {
     source.silent = silent;
     this.#merge.setSilent(source.stream, silent);
+    if (silent) this.#lookForBegin();
   }
 }

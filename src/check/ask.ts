@@ -1,8 +1,10 @@
-/** A check from question to report, on any backend. */
+/** A check from question to judgement, on any backend. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { captureName } from './captures.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { Expectations } from './expectation.ts';
-import { type CheckAnswer, type CheckedPair, judge, type Report } from './report.ts';
+import { type CheckAnswer, type CheckedPair, type Judgement, judge } from './report.ts';
 import { type Pair, resolvePairs } from './resolve-pairs.ts';
 
 /** A cluster of the check's own. */
@@ -19,31 +21,32 @@ export interface CheckBackend {
 /** More files than anybody looks into. */
 export const CAPTURES_MAX = 100;
 
-/** @param captures a folder that is there, called for when it is needed; undefined for no captures */
+/** @param captures a folder that is there; undefined for no captures. @throws ManifestError as `resolvePairs` does */
 export async function ask(
   backend: CheckBackend,
   expectations: Expectations,
-  captures: (() => string) | undefined,
-): Promise<Report> {
-  const startedMs = performance.now();
+  captures: string | undefined,
+): Promise<Judgement> {
   const question = resolvePairs(expectations, await backend.view());
-  const answers = await backend.ask(question.pairs);
-  const report = judge(question, answers, { backend: backend.name, elapsedMs: performance.now() - startedMs });
-  if (captures === undefined) return report;
-  for (const [i, checked] of report.failed.slice(0, CAPTURES_MAX).entries()) {
-    const path = join(captures(), captureName(i + 1, checked));
-    await backend.capture(checked.pair, path);
-    checked.capture = path;
+  const judgement = judge(question, await backend.ask(question.pairs), backend.name);
+  if (captures === undefined) return judgement;
+  for (const [i, checked] of judgement.failed.slice(0, CAPTURES_MAX).entries()) {
+    await capture(backend, checked, join(captures, captureName(i + 1, checked)));
   }
-  return report;
+  return judgement;
 }
 
-const NAME_LEN_MAX = 80;
-
-/** `001-shop_web-1-to-shop_db-1-tcp-5432.pcapng`: nothing in it that a file system, or a shell, understands otherwise. */
-export function captureName(number: number, { pair }: Pick<CheckedPair, 'pair'>): string {
-  const { from, to, protocol, port } = pair;
-  const safe = (text: string) => text.replace(/[^A-Za-z0-9.-]+/g, '_').slice(0, NAME_LEN_MAX);
-  const where = protocol === 'ICMP' ? 'icmp' : `${protocol.toLowerCase()}-${port}`;
-  return `${String(number).padStart(3, '0')}-${safe(from.name)}-to-${safe(to.name)}-${where}.pcapng`;
+/** What was found out stays true, whatever becomes of its packets. */
+async function capture(backend: CheckBackend, checked: CheckedPair, path: string): Promise<void> {
+  try {
+    await backend.capture(checked.pair, path);
+    checked.capture = path;
+  } catch (error) {
+    checked.captureFailure = (error as Error).message;
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // What stands in the way is not ours.
+    }
+  }
 }

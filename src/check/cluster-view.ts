@@ -4,6 +4,7 @@ import type { KubernetesObject, Pod, Service } from '../store/object.ts';
 import { kinds, type Resource } from '../store/resources.ts';
 import { hasLabels } from '../store/selector.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
+import type { ClusterNetworks } from './addresses.ts';
 
 /** Kinds whose objects a check reads. */
 export const viewedKinds: readonly Resource[] = [
@@ -22,11 +23,13 @@ export const viewedKinds: readonly Resource[] = [
 export class ClusterView {
   /** Those with an address that have not ended. */
   readonly pods: readonly Pod[];
+  readonly networks: ClusterNetworks;
   readonly #lists: ReadonlyMap<Resource, readonly KubernetesObject[]>;
   readonly #byUid = new Map<string, KubernetesObject>();
   readonly #podByAddress = new Map<string, Pod>();
 
-  constructor(lists: ReadonlyMap<Resource, readonly KubernetesObject[]>) {
+  constructor(lists: ReadonlyMap<Resource, readonly KubernetesObject[]>, networks: ClusterNetworks) {
+    this.networks = networks;
     this.#lists = lists;
     for (const objects of lists.values()) {
       for (const object of objects) this.#byUid.set(object.metadata.uid ?? '', object);
@@ -44,6 +47,15 @@ export class ClusterView {
 
   find<T extends KubernetesObject>(resource: Resource<T>, namespace: string, name: string): T | undefined {
     return this.list(resource).find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
+  }
+
+  /** Every address that a pod of its own, or a Service, has. */
+  *addresses(): Iterable<readonly [address: string, owner: KubernetesObject]> {
+    yield* this.#podByAddress;
+    for (const service of this.list(kinds.Service)) {
+      const { clusterIP = '', clusterIPs = [clusterIP] } = service.spec;
+      for (const address of clusterIPs) if (parseAddress(address) !== undefined) yield [address, service];
+    }
   }
 
   /** @param address as `formatAddress` has it */

@@ -47,5 +47,7 @@ export interface Expectation {
 export interface Expectations {
   /** For pairs of pods that no expectation names. */
   readonly default: Verdict | 'ignore';
+  /** Where that was written. */
+  readonly defaultPlace?: Place | undefined;
   readonly list: readonly Expectation[];
 }

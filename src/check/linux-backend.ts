@@ -11,11 +11,13 @@ import { namesOf } from '../cli/capture.ts';
 import { planTexts } from '../cli/start-plan.ts';
 import type { ManifestText } from '../cluster/manifests.ts';
 import { printable } from '../cluster/source.ts';
+import type { Topology } from '../cluster/topology.ts';
 import { Verdicts } from '../dataplane/capture.ts';
 import type { ProbeReport } from '../nodes/protocol.ts';
 import { kinds } from '../store/resources.ts';
-import { ClusterHost } from '../vessel/host.ts';
+import { ClusterHost, type Status } from '../vessel/host.ts';
 import { startVessel } from '../vessel/vessel.ts';
+import type { ClusterNetworks } from './addresses.ts';
 import type { CheckBackend } from './ask.ts';
 import { ClusterView, viewedKinds } from './cluster-view.ts';
 import { probeAnswer, probeBody } from './linux-probe.ts';
@@ -39,15 +41,18 @@ export interface LinuxBackendOptions {
   readonly allowRun: boolean;
   /** Of the command, for those who used it wrongly. */
   readonly usage: string;
+  /** Told what policies do not do, though they were taken. */
+  readonly note: (message: string) => void;
 }
 
 /** @throws what `planTexts` and `ClusterHost.start` throw; nothing is left behind then */
 export async function startLinuxBackend(
   texts: readonly ManifestText[],
-  { nodes, allowRun, usage }: LinuxBackendOptions,
+  { nodes, allowRun, usage, note }: LinuxBackendOptions,
 ): Promise<CheckBackend> {
   const vessel = startVessel(STDERR); // while the manifests are read
   let host: ClusterHost | undefined;
+  let topology: Topology;
   let interrupted: number | undefined;
   const end = async () => void (await (host === undefined ? vessel.abandon() : host.stop()));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -60,21 +65,25 @@ export async function startLinuxBackend(
   try {
     const values = { name: `check-${process.pid}`, filename: [], 'allow-run': allowRun };
     const plan = planTexts(nodes === undefined ? values : { ...values, nodes }, texts, usage);
-    host = await ClusterHost.start({ ...plan, vessel, logFile: undefined, onStatus: () => {} });
+    topology = plan.topology;
+    const onStatus = (status: Status) => {
+      if (status.type === 'note') note(status.message);
+    };
+    host = await ClusterHost.start({ ...plan, vessel, logFile: undefined, onStatus });
   } catch (error) {
     await end();
     if (interrupted !== undefined) process.exit(interrupted);
     throw error;
   }
   for (const line of host.summary.unready) process.stderr.write(` ✗ ${printable(line)}\n`);
-  return { ...clusterBackend(new ApiClient(host.name)), close: end };
+  return { ...clusterBackend(new ApiClient(host.name), topology), close: end };
 }
 
 /** Of a cluster that runs; closing it is the caller's. */
-export function clusterBackend(client: ApiClient): Omit<CheckBackend, 'close'> {
+export function clusterBackend(client: ApiClient, networks: ClusterNetworks): Omit<CheckBackend, 'close'> {
   const view = async () => {
     const lists = await Promise.all(viewedKinds.map((kind) => client.list(kind)));
-    return new ClusterView(new Map(viewedKinds.map((kind, i) => [kind, lists[i]!.items])));
+    return new ClusterView(new Map(viewedKinds.map((kind, i) => [kind, lists[i]!.items])), networks);
   };
   return {
     name: 'linux',

@@ -1,15 +1,16 @@
 /** A pair as the cluster's probe is asked for it, and what its answer means. */
+import type { ContainerPort } from 'kubernetes-types/core/v1.d.ts';
 import type { ProbeBody } from '../api/probe.ts';
 import { podAddresses } from '../controllers/pod-state.ts';
 import { explainConnection } from '../network-policy/explain.ts';
 import type { PolicyWorld } from '../network-policy/policy-world.ts';
 import type { ProbeReport } from '../nodes/protocol.ts';
-import type { Service } from '../store/object.ts';
+import type { Pod, Service } from '../store/object.ts';
 import { kinds } from '../store/resources.ts';
 import { parseAddress } from '../wire/address.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { Party } from './party.ts';
-import type { CheckAnswer } from './report.ts';
+import { type CheckAnswer, POLICY_DENIED } from './report.ts';
 import type { Pair } from './resolve-pairs.ts';
 
 export function probeBody(view: ClusterView, { from, to, protocol, port }: Pair, timeoutMs: number): ProbeBody {
@@ -38,27 +39,43 @@ export function probeAnswer(view: ClusterView, world: PolicyWorld, pair: Pair, r
   const said = explanationOf(view, world, pair);
   const { rule, policies = [] } = said ?? {};
   const explanation = policies.length > 0 ? said?.sentence : undefined;
-  const [outcome, reason] = outcomeOf(pair, report, said?.allowed === false);
-  return { outcome, reason, rule, policies, explanation };
+  const isDenied = said?.allowed === false;
+  const [outcome, reason] = outcomeOf(report, { isDenied, isOpen: servesSctp(view, pair) });
+  return { outcome, reason, rule, policies, explanation, inferred: reason === POLICY_DENIED };
 }
 
-/** @param denied do policies say so? */
+/** @param of what else is known: do policies deny it, and is it SCTP to a port that is declared? */
 function outcomeOf(
-  { protocol }: Pair,
   { outcome, detail }: ProbeReport,
-  denied: boolean,
+  { isDenied, isOpen }: { readonly isDenied: boolean; readonly isOpen: boolean },
 ): [outcome: CheckAnswer['outcome'], reason: string] {
-  // Few kernels have SCTP: they answer what has arrived with an ICMP error.
-  if (outcome === 'refused' && protocol === 'SCTP') return ['delivered', detail];
+  // Few kernels have SCTP: they answer what has arrived with an ICMP error, though somebody would listen.
+  if (outcome === 'refused' && isOpen) return ['delivered', detail];
   if (outcome === 'unreachable') return ['rejected', detail];
   if (outcome !== 'no-answer') return [outcome, detail];
-  return denied ? ['dropped', 'PolicyDenied'] : ['lost', 'no-answer'];
+  // A socket hears nothing of who drops its packets. What is silent, and what policies deny by their text, is taken for
+  // dropped by them; answers say that this is inferred.
+  return isDenied ? ['dropped', POLICY_DENIED] : ['lost', 'no-answer'];
+}
+
+/** Does the pod, or one of the Service's pods, declare that it serves SCTP there? */
+function servesSctp(view: ClusterView, { to, protocol, port }: Pair): boolean {
+  if (protocol !== 'SCTP') return false;
+  const ends = to.service === undefined ? [{ pod: to.pod, port }] : backendsOf(view, to.service, protocol, port);
+  return ends.some((end) => {
+    return containerPorts(end.pod).some((one) => one.protocol === 'SCTP' && one.containerPort === end.port);
+  });
+}
+
+function containerPorts(pod: Pod | undefined): readonly ContainerPort[] {
+  return (pod?.spec.containers ?? []).flatMap(({ ports = [] }) => ports);
 }
 
 /** Policies see a Service's pods (NP-031): what denies one of them comes first, as connections go to any. */
 function explanationOf(view: ClusterView, world: PolicyWorld, pair: Pair) {
   const { from, to, protocol, port } = pair;
-  const ends = to.service === undefined ? [{ address: addressOf(view, to), port }] : backendsOf(view, to.service, port);
+  const ends =
+    to.service === undefined ? [{ address: addressOf(view, to), port }] : backendsOf(view, to.service, protocol, port);
   const explanations = ends.flatMap(({ address, port: of }) => {
     const source = sourceOf(view, from, address.includes(':'));
     return explainConnection(world, { source, destination: address, protocol, port: of });
@@ -72,10 +89,11 @@ function sourceOf(view: ClusterView, { pod, group }: Party, isIpv6: boolean): st
   return addresses.find((address) => address.includes(':') === isIpv6) ?? addresses[0]!;
 }
 
-function backendsOf(view: ClusterView, service: Service, port: number) {
-  const { targetPort = port } = service.spec.ports?.find((one) => one.port === port) ?? {};
+function backendsOf(view: ClusterView, service: Service, protocol: string, port: number) {
+  const ofProtocol = (one: { readonly protocol?: string }) => (one.protocol ?? 'TCP') === protocol;
+  const { targetPort = port } = service.spec.ports?.find((one) => one.port === port && ofProtocol(one)) ?? {};
   return view.podsOf(service).map((pod) => {
-    const named = pod.spec.containers.flatMap(({ ports = [] }) => ports).find(({ name }) => name === targetPort);
-    return { address: podAddresses(pod)[0]!, port: Number(named?.containerPort ?? targetPort) };
+    const named = containerPorts(pod).find((one) => one.name === targetPort && ofProtocol(one));
+    return { pod, address: podAddresses(pod)[0]!, port: Number(named?.containerPort ?? targetPort) };
   });
 }

@@ -1,5 +1,6 @@
 /** Whom an end of an expectation means in a given cluster. */
 import type { NodeStatus } from 'kubernetes-types/core/v1.d.ts';
+import { formatAddress as formatIp, nthAddress, parseCidr } from '../cluster/ip-address.ts';
 import { nearestWord } from '../cluster/nearest-word.ts';
 import { isReady, podAddresses } from '../controllers/pod-state.ts';
 import type { KubernetesObject, Node, Pod, Service } from '../store/object.ts';
@@ -7,6 +8,7 @@ import { podBearing } from '../store/pods-of.ts';
 import { kinds, type Resource } from '../store/resources.ts';
 import { matches, requirementsOf } from '../store/selector.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
+import { byNearness, networkOf, unroutableKind } from './addresses.ts';
 import { type ClusterView, keyOf } from './cluster-view.ts';
 import type { End } from './expectation.ts';
 
@@ -180,7 +182,25 @@ function partyAt(view: ClusterView, address: string): Party {
   if (service !== undefined) return addressed(serviceParty(service), address, service.spec.clusterIP);
   const node = view.list(kinds.Node).find((one) => nodeAddresses(one).includes(address));
   if (node !== undefined) return { ...nodeParty(view, node.metadata.name), endpoint: address };
+  const network = networkOf(address, view.networks);
+  if (network !== undefined) throw new Nobody(`nobody has ${address}, of ${network}${nearWords(view, address)}`);
+  const kind = unroutableKind(address);
+  if (kind !== undefined) throw new Nobody(`${address} is ${kind}: no packet leaves for it, whatever policies say`);
   return { name: address, endpoint: address, group: address, pod: undefined, service: undefined, outside: true };
+}
+
+const NEAR_MAX = 3;
+
+/** Those with the nearest addresses of the same network. */
+function nearWords(view: ClusterView, address: string): string {
+  const network = networkOf(address, view.networks);
+  const order = byNearness(address);
+  const near = [...view.addresses()]
+    .filter(([other]) => networkOf(other, view.networks) === network)
+    .sort(([a], [b]) => order(a, b))
+    .slice(0, NEAR_MAX)
+    .map(([other, owner]) => `${owner.kind === 'Service' ? 'svc/' : ''}${keyOf(owner)} (${other})`);
+  return near.length === 0 ? '' : `; near it are ${near.join(', ')}`;
 }
 
 /** Its first address is itself; another one, of the other family, is asked for as such. */
@@ -189,12 +209,19 @@ function addressed(party: Party, address: string, first: string | undefined): Pa
   return isFirst ? party : { ...party, name: `${party.name} (${address})`, endpoint: address };
 }
 
-function nodeAddresses({ status }: Node): string[] {
+/** On the network between nodes, and the next hop that its pods have: the first of each pod CIDR (`topology.ts`). */
+function nodeAddresses({ spec, status }: Node): string[] {
   const { addresses = [] } = (status ?? {}) as NodeStatus;
-  return addresses.flatMap(({ address }) => {
+  const own = addresses.flatMap(({ address }) => {
     const words = parseAddress(address);
     return words === undefined ? [] : [formatAddress(words)];
   });
+  const gateways = (spec?.podCIDRs ?? []).flatMap((text) => {
+    const cidr = parseCidr(text);
+    const first = cidr === undefined ? undefined : nthAddress(cidr, 1);
+    return first === undefined ? [] : [formatIp(first)];
+  });
+  return [...own, ...gateways];
 }
 
 /** Has this party this address, so that both are the same? */

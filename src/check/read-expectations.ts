@@ -18,7 +18,8 @@ import { parseEndpoint } from '../cli/endpoint.ts';
 import { Field, shown } from '../cluster/field.ts';
 import { readLabels } from '../cluster/manifest-object.ts';
 import type { ManifestText } from '../cluster/manifests.ts';
-import { ProblemLog } from '../cluster/source.ts';
+import { ManifestError, type Place, type Problem, ProblemLog } from '../cluster/source.ts';
+import type { SourceNode } from '../cluster/source-tree.ts';
 import { dnsLabel, labelKey, labelValue, portName } from '../cluster/text-rule.ts';
 import { readYaml } from '../cluster/yaml-text.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
@@ -27,50 +28,90 @@ import { readNetAssert } from './netassert.ts';
 
 const PORT_MAX = 65_535;
 
-/** @param namespace of endpoints that name none. @throws ManifestError with every problem of all texts. */
-export function readExpectations(texts: readonly ManifestText[], namespace: string): Expectations {
-  const log = new ProblemLog();
-  const list: Expectation[] = [];
-  let fallback: Expectations['default'] | undefined;
-  for (const { file, text } of texts) {
-    const documents = readYaml(file, text, log);
-    for (const node of documents) {
-      const document = new Field(node, node.place, '', log);
-      if (node.type === 'list') list.push(...readNetAssert(document));
-      else fallback = readDocument(document, namespace, list, fallback) ?? fallback;
-    }
-    if (documents.length === 0) {
-      log.error({ file, line: 0, column: 0 }, '', 'found no expectations, expected allow, deny or default');
-    }
+/** Some expectations cannot be read. */
+export class ExpectationError extends ManifestError {
+  /** Those that can. */
+  readonly others: readonly Expectation[];
+
+  constructor(problems: readonly Problem[], others: readonly Expectation[]) {
+    super(problems);
+    this.others = others;
   }
-  log.throwIfErrors();
-  return { default: fallback ?? 'ignore', list };
 }
 
-function readDocument(
-  document: Field,
-  namespace: string,
-  into: Expectation[],
-  before: Expectations['default'] | undefined,
-): Expectations['default'] | undefined {
-  const known = ['default', 'allow', 'deny'];
-  const fields = document.object(known);
-  if (document.node.type !== 'map') return undefined;
+/** What has been read so far. */
+interface Reading {
+  readonly list: Expectation[];
+  fallback: { readonly verdict: Expectations['default']; readonly place: Place } | undefined;
+}
+
+/** @param namespace of endpoints that name none. @throws ExpectationError with every problem of all texts. */
+export function readExpectations(texts: readonly ManifestText[], namespace: string): Expectations {
+  const reading: Reading = { list: [], fallback: undefined };
+  const problems = texts.flatMap((text) => readText(text, namespace, reading));
+  const { list, fallback } = reading;
+  if (problems.length > 0) throw new ExpectationError(problems, list);
+  return { default: fallback?.verdict ?? 'ignore', defaultPlace: fallback?.place, list };
+}
+
+/** @returns what is wrong with it */
+function readText({ file, text }: ManifestText, namespace: string, into: Reading): readonly Problem[] {
+  const log = new ProblemLog();
+  const documents = readYaml(file, text, log);
+  const manifest = documents.find(isManifest);
+  if (manifest !== undefined) log.error(manifest.place, '', 'these are Kubernetes objects, not expectations');
+  for (const node of manifest === undefined ? documents : []) {
+    const document = new Field(node, node.place, '', log);
+    if (node.type === 'list') into.list.push(...readNetAssert(document));
+    else readDocument(document, namespace, into);
+  }
+  const problems = problemsOf(log);
+  if (documents.length > 0 || problems.length > 0) return problems;
+  log.error({ file, line: 0, column: 0 }, '', 'found no expectations, expected allow, deny or default');
+  return problemsOf(log);
+}
+
+function problemsOf(log: ProblemLog): readonly Problem[] {
+  try {
+    log.throwIfErrors();
+    return [];
+  } catch (error) {
+    if (error instanceof ManifestError) return error.problems;
+    throw error;
+  }
+}
+
+const documentFields = ['default', 'allow', 'deny'];
+
+/** One object, or a list of them. */
+function isManifest(node: SourceNode): boolean {
+  return (node.type === 'list' ? node.items : [node]).some((one) => {
+    if (one.type !== 'map' || documentFields.some((name) => one.fields.has(name))) return false;
+    return one.fields.has('apiVersion') || one.fields.has('kind');
+  });
+}
+
+function readDocument(document: Field, namespace: string, into: Reading): void {
+  const fields = document.object(documentFields);
+  if (document.node.type !== 'map') return;
   const fallback = fields.get('default');
   const word = fallback?.choice(['allow', 'deny', 'ignore']);
+  const before = into.fallback?.verdict;
   if (word !== undefined && before !== undefined && word !== before) {
     fallback!.refuse(`found ${word} after ${before} in another document, expected one default`);
   }
+  if (word !== undefined) into.fallback = { verdict: word, place: fallback!.place };
   for (const verdict of ['allow', 'deny'] as const) {
     for (const entry of fields.get(verdict)?.items() ?? []) {
       const expectation = readEntry(entry, verdict, namespace);
-      if (expectation !== undefined) into.push(expectation);
+      if (expectation !== undefined) into.list.push(expectation);
     }
   }
-  if ([...document.node.fields.keys()].every((name) => known.includes(name) && fields.get(name) === undefined)) {
+  if (
+    [...document.node.fields.keys()].every((name) => documentFields.includes(name) && fields.get(name) === undefined)
+  ) {
     document.refuse('found no expectations, expected allow, deny or default');
   }
-  return word;
 }
 
 function readEntry(entry: Field, verdict: Expectation['verdict'], namespace: string): Expectation | undefined {

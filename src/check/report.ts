@@ -11,6 +11,8 @@ export interface CheckAnswer {
   readonly policies: readonly RuleReference[];
   /** Which policy allows or denies it, in a sentence; undefined where none has a say. */
   readonly explanation: string | undefined;
+  /** The reason is no observation: nothing came back, and policies deny it. */
+  readonly inferred?: boolean;
 }
 
 /** `refused`: it has come through, and nobody listened. */
@@ -25,6 +27,8 @@ export interface CheckedPair {
   readonly why: string;
   /** The file with its packets. */
   capture: string | undefined;
+  /** Why there is none though one was wanted. */
+  captureFailure: string | undefined;
 }
 
 export interface CheckedEntry {
@@ -33,27 +37,34 @@ export interface CheckedEntry {
   readonly ok: boolean;
 }
 
-export interface Report {
+export interface Judgement {
   readonly backend: string;
   readonly pairs: readonly CheckedPair[];
   readonly entries: readonly CheckedEntry[];
   readonly failed: readonly CheckedPair[];
+  /** For the user: what could not be asked. */
+  readonly notes: readonly string[];
+}
+
+export interface Report extends Judgement {
+  /** Since the command began. */
   readonly elapsedMs: number;
 }
 
-const POLICY_DENIED = 'PolicyDenied';
+export const POLICY_DENIED = 'PolicyDenied';
 
 /** @param answers in the order of `pairs` */
 export function judge(
-  { pairs, entries }: Question,
+  { pairs, entries, notes }: Question,
   answers: readonly CheckAnswer[],
-  about: Pick<Report, 'backend' | 'elapsedMs'>,
-): Report {
+  backend: string,
+): Judgement {
   const checked = new Map<Pair, CheckedPair>();
   for (const [i, pair] of pairs.entries()) checked.set(pair, judgePair(pair, answers[i]!));
   const all = [...checked.values()];
   return {
-    ...about,
+    backend,
+    notes,
     pairs: all,
     failed: all.filter(({ ok }) => !ok),
     entries: entries.map((entry) => {
@@ -67,10 +78,11 @@ function judgePair(pair: Pair, answer: CheckAnswer): CheckedPair {
   const actual = actualOf(pair, answer);
   const meaning = actual === 'refused' ? pair.refusedMeans : actual === 'allowed' ? 'allow' : 'deny';
   const ok = meaning === pair.expected;
-  return { pair, answer, actual, ok, why: ok ? '' : whyNot(pair, answer, actual), capture: undefined };
+  const why = ok ? '' : whyNot(pair, answer, actual);
+  return { pair, answer, actual, ok, why, capture: undefined, captureFailure: undefined };
 }
 
-/** Where nobody is, nobody answers: what no policy has stopped counts as arrived. */
+/** Outside the cluster nobody answers: what no policy has stopped counts as arrived. */
 function actualOf({ to }: Pair, { outcome, reason }: CheckAnswer): Actual {
   if (to.outside) return reason === POLICY_DENIED ? 'blocked' : 'allowed';
   if (outcome === 'delivered') return 'allowed';
@@ -89,12 +101,22 @@ function whyNot(pair: Pair, answer: CheckAnswer, actual: Actual): string {
     return `${through}: ${remedy}, then it answers`;
   }
   if (answer.explanation !== undefined) return answer.explanation;
-  if (actual === 'allowed') return 'no policy restricts it';
+  if (actual === 'allowed') return unrestricted(pair);
   return answer.outcome === 'lost' ? `nobody answered (${answer.reason})` : `${answer.outcome}: ${answer.reason}`;
 }
 
+/** Names both ends: a policy for either of them would do. */
+function unrestricted({ from, to }: Pair): string {
+  const ends = [
+    ...(from.pod === undefined ? [] : [`egress from ${from.name}`]),
+    ...(to.pod === undefined ? [] : [`ingress to ${to.name}`]),
+    ...(to.service === undefined ? [] : [`ingress to the pods of ${to.name}`]),
+  ];
+  return `no policy restricts ${ends.length === 0 ? 'it' : ends.join(' or ')}`;
+}
+
 /** What holds, though not by any policy: such an expectation would hold without policies too. */
-export function doubts({ pairs }: Report): string[] {
+export function doubts({ pairs }: Pick<Report, 'pairs'>): string[] {
   return pairs.flatMap(({ pair, answer, actual, ok }) => {
     const isByPolicy = answer.reason === POLICY_DENIED;
     if (!ok || pair.expected !== 'deny' || isByPolicy || (actual === 'refused' && pair.refusedMeans === 'deny'))
@@ -112,9 +134,10 @@ export function expectedWord({ expected }: Pair): string {
   return expected === 'allow' ? 'allowed' : 'blocked';
 }
 
-/** `2 of 12 connections are not as expected`, `all 12 connections are as expected` */
+/** `2 of 12 connections are not as expected`, `all 12 connections are as expected`, `1 connection is as expected` */
 export function summaryOf({ failed, pairs }: Pick<Report, 'failed' | 'pairs'>): string {
-  const count = `${pairs.length} connection${pairs.length === 1 ? '' : 's'}`;
-  if (failed.length === 0) return pairs.length === 1 ? `${count} is as expected` : `all ${count} are as expected`;
+  if (pairs.length === 1) return `1 connection is ${failed.length === 0 ? '' : 'not '}as expected`;
+  const count = `${pairs.length} connections`;
+  if (failed.length === 0) return `all ${count} are as expected`;
   return `${failed.length} of ${count} ${failed.length === 1 ? 'is' : 'are'} not as expected`;
 }

@@ -30,6 +30,8 @@ export interface Question {
   /** Each once. */
   readonly pairs: readonly Pair[];
   readonly entries: readonly Entry[];
+  /** For the user: what `default` cannot ask. */
+  readonly notes: readonly string[];
 }
 
 /** More than this is not the test that somebody meant. */
@@ -39,11 +41,18 @@ const PAIRS_MAX = 1_000_000;
  * @throws ManifestError with every expectation that means nobody, contradicts another, or could not fail for want of
  * pairs
  */
-export function resolvePairs({ default: fallback, list }: Expectations, view: ClusterView): Question {
+export function resolvePairs({ default: fallback, defaultPlace, list }: Expectations, view: ClusterView): Question {
   const resolving = new Resolving(view);
   for (const expectation of list) resolving.add(expectation);
-  if (fallback !== 'ignore') resolving.addDefault(fallback);
+  if (fallback !== 'ignore') resolving.addDefault(fallback, defaultPlace ?? NOWHERE);
   return resolving.end();
+}
+
+/** Of expectations some of which could not be read. @throws ManifestError with those of the others that mean nobody */
+export function refuseReferences(list: readonly Expectation[], view: ClusterView): void {
+  const resolving = new Resolving(view);
+  for (const expectation of list) resolving.add(expectation);
+  resolving.refuse();
 }
 
 class Resolving {
@@ -51,6 +60,7 @@ class Resolving {
   readonly #log = new ProblemLog();
   readonly #pairs = new Map<string, Pair>();
   readonly #entries: Entry[] = [];
+  readonly #notes: string[] = [];
 
   constructor(view: ClusterView) {
     this.#view = view;
@@ -68,16 +78,27 @@ class Resolving {
   }
 
   /** Pods of the cluster's own name service are nobody's test; pods on their nodes' networks nobody isolates (NP-028). */
-  addDefault(verdict: Verdict): void {
+  addDefault(verdict: Verdict, place: Place): void {
     const parties = this.#view.pods
       .filter((pod) => pod.spec.hostNetwork !== true && !isNameServer(pod))
       .map((pod) => podParty(this.#view, pod));
+    const asked = parties.map((party) => ({ party, ports: declaredPorts(party) }));
+    const silent = asked.filter(({ ports }) => ports.length === 0).map(({ party }) => party);
+    this.#tellOfSilent(silent, parties.length, verdict, place);
     const pairs: Pair[] = [];
     for (const from of parties) {
-      for (const to of parties) {
+      for (const { party: to, ports } of asked) {
         if (samePod(from, to)) continue;
-        for (const port of declaredPorts(to)) {
-          const pair: Pair = { ...port, from, to, expected: verdict, refusedMeans: 'neither', place: undefined };
+        for (const { protocol, port } of ports) {
+          const pair = {
+            protocol,
+            port,
+            from,
+            to,
+            expected: verdict,
+            refusedMeans: 'neither',
+            place: undefined,
+          } as const;
           const key = keyOf(pair);
           if (this.#pairs.has(key)) continue;
           this.#pairs.set(key, pair);
@@ -88,8 +109,22 @@ class Resolving {
     if (pairs.length > 0) this.#entries.push({ name: `all others: ${verdict}`, verdict, place: undefined, pairs });
   }
 
-  end(): Question {
+  #tellOfSilent(silent: readonly Party[], pods: number, verdict: Verdict, place: Place): void {
+    if (pods < 2 || silent.length === pods) {
+      const reason = pods < 2 ? 'there are no two pods' : 'no pod declares a containerPort';
+      this.#log.error(place, 'default', `${verdict} asks nothing, as ${reason}: it could not fail`);
+    } else if (silent.length > 0) {
+      const reason = `${silent.length === 1 ? 'it declares' : 'they declare'} no containerPort`;
+      this.#notes.push(`${formatPlace(place)}: default: ${verdict} tries no way to ${named(silent)}: ${reason}`);
+    }
+  }
+
+  refuse(): void {
     this.#log.throwIfErrors();
+  }
+
+  end(): Question {
+    this.refuse();
     const pairs = [...this.#pairs.values()];
     if (pairs.length === 0) {
       this.#log.error(
@@ -102,7 +137,7 @@ class Resolving {
       this.#log.error(NOWHERE, '', `found ${pairs.length} pairs to ask, expected at most ${PAIRS_MAX}`);
     }
     this.#log.throwIfErrors();
-    return { pairs, entries: this.#entries };
+    return { pairs, entries: this.#entries, notes: this.#notes };
   }
 
   /** @throws Nobody */
@@ -138,6 +173,13 @@ class Resolving {
     }
     return before;
   }
+}
+
+const NAMED_MAX = 10;
+
+function named(parties: readonly Party[]): string {
+  const names = parties.slice(0, NAMED_MAX).map(({ name }) => name);
+  return parties.length > NAMED_MAX ? `${names.join(', ')} and ${parties.length - NAMED_MAX} more` : names.join(', ');
 }
 
 const verdictWords = { allow: 'allowed', deny: 'denied' } as const;

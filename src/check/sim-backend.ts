@@ -5,6 +5,7 @@ import { clusterHops, HopChoice } from '../capture/hops.ts';
 import { SightingWriter } from '../capture/sighting-writer.ts';
 import { namesOf } from '../cli/capture.ts';
 import type { Manifests } from '../cluster/manifests.ts';
+import { policyNotes } from '../cluster/policy-notes.ts';
 import { askAll, askCaptured, type ProbeQuestion } from '../sim/probe-questions.ts';
 import { SimCluster } from '../sim/sim-cluster.ts';
 import { kinds } from '../store/resources.ts';
@@ -20,15 +21,19 @@ export interface SimBackendOptions {
   readonly manifests: Manifests;
   readonly nodes: number | undefined;
   readonly seed: number | undefined;
+  /** Told what policies do not do, though they were taken. */
+  readonly note: (message: string) => void;
 }
 
 /** @throws ManifestError when objects cannot stand beside each other */
-export async function startSimBackend({ manifests, nodes, seed }: SimBackendOptions): Promise<CheckBackend> {
+export async function startSimBackend({ manifests, nodes, seed, note }: SimBackendOptions): Promise<CheckBackend> {
   const cluster = new SimCluster({ nodes, seed }, manifests);
   await cluster.applyManifests(manifests.objects);
   cluster.plane.applyAddons(); // the name service, which policies speak of
   await cluster.applyManifests([]);
-  const view = new ClusterView(new Map(viewedKinds.map((kind) => [kind, cluster.plane.store.list(kind)])));
+  for (const message of policyNotes(cluster.topology, cluster.plane, manifests.objects)) note(message);
+  const objects = new Map(viewedKinds.map((kind) => [kind, cluster.plane.store.list(kind)]));
+  const view = new ClusterView(objects, cluster.topology);
   return {
     name: 'sim',
     view: async () => view,
@@ -56,6 +61,15 @@ async function capture(cluster: SimCluster, view: ClusterView, pair: Pair, path:
     wanted: () => true,
     denials: new Denials(() => cluster.policyWorld()),
   });
-  askCaptured(cluster, questionOf(pair), (sighting, scene) => writer.write(sighting, scene));
-  await output.close([]);
+  let failure: Error | undefined;
+  askCaptured(cluster, questionOf(pair), (sighting, scene) => {
+    try {
+      if (failure === undefined) writer.write(sighting, scene);
+    } catch (error) {
+      failure = error as Error; // not for the simulation, which is in the midst of its work
+    }
+  });
+  if (failure === undefined) return await output.close([]);
+  await output.close([]).catch(() => {}); // it says the same again
+  throw failure;
 }

@@ -1,6 +1,7 @@
 /** A check as a comment to a pull request. */
+import { type Difference, differencesOf } from '../check/differences.ts';
 import { formatMatrix, matricesOf, matrixLegend } from '../check/matrix.ts';
-import { type CheckedPair, expectedBy, expectedWord, type Report, summaryOf } from '../check/report.ts';
+import { expectedBy, expectedWord, type Report, summaryOf } from '../check/report.ts';
 import { portWords } from '../check/resolve-pairs.ts';
 import { printable } from '../cluster/source.ts';
 
@@ -13,8 +14,10 @@ export function formatMarkdown(report: Report): string {
   const lines = [`### ${failed.length === 0 ? '✅' : '❌'} podwire check: ${summaryOf(report)}`, ''];
   if (failed.length > 0) {
     lines.push('| from | to | port | expected | was | why |', '| --- | --- | --- | --- | --- | --- |');
-    lines.push(...failed.slice(0, ROWS_MAX).map(row));
-    if (failed.length > ROWS_MAX) lines.push('', `and ${failed.length - ROWS_MAX} more`);
+    const shown = differencesOf(failed).slice(0, ROWS_MAX);
+    const more = failed.length - shown.reduce((sum, { pairs: some }) => sum + some.length, 0);
+    lines.push(...shown.map(row));
+    if (more > 0) lines.push('', `and ${more} more`);
     lines.push('');
   }
   const matrices = matricesOf(pairs);
@@ -24,10 +27,10 @@ export function formatMarkdown(report: Report): string {
   return `${lines.join('\n')}</details>\n`;
 }
 
-function row({ pair, actual, why }: CheckedPair): string {
-  const { from, to, protocol, port } = pair;
+function row({ from, to, pairs: [{ pair, actual, why }] }: Difference): string {
+  const { protocol, port } = pair;
   const wanted = `${expectedWord(pair)} (${expectedBy(pair)})`;
-  return `| ${[from.name, to.name, portWords(protocol, port), wanted, actual, why].map(cell).join(' | ')} |`;
+  return `| ${[from, to, portWords(protocol, port), wanted, actual, why].map(cell).join(' | ')} |`;
 }
 
 /** Text that nothing of Markdown, or of HTML, is read into. */

@@ -1,8 +1,10 @@
 /** What `podwire check` says of a report: text with matrices, or one JSON document. */
+
+import { type Difference, differencesOf } from '../check/differences.ts';
 import { formatMatrix, matricesOf, matrixLegend } from '../check/matrix.ts';
 import type { Party } from '../check/party.ts';
 import { type CheckedPair, expectedBy, expectedWord, type Report, summaryOf } from '../check/report.ts';
-import { pairWords } from '../check/resolve-pairs.ts';
+import { portWords } from '../check/resolve-pairs.ts';
 import { printable } from '../cluster/source.ts';
 import { formatMarkdown } from './check-markdown.ts';
 import { formatJunit, formatTap } from './check-tests.ts';
@@ -27,31 +29,39 @@ function formatReport(report: Report): string {
   const { failed, pairs } = report;
   const matrices = matricesOf(pairs);
   const parts = [...matrices.map(formatMatrix), `${matrixLegend(matrices)}\n`];
-  if (failed.length > 0) {
-    parts.push(`${summaryOf(report)}:\n`, failed.slice(0, SHOWN_MAX).map(formatDifference).join('\n'));
-  }
-  if (failed.length > SHOWN_MAX) parts.push(`and ${failed.length - SHOWN_MAX} more: podwire check -o json\n`);
+  const differences = differencesOf(failed);
+  const shown = differences.slice(0, SHOWN_MAX);
+  if (failed.length > 0) parts.push(`${summaryOf(report)}:\n`, shown.map(formatDifference).join('\n'));
+  const more = failed.length - shown.reduce((sum, { pairs: some }) => sum + some.length, 0);
+  if (more > 0) parts.push(`and ${more} more: podwire check -o json\n`);
   return parts.join('\n');
 }
 
 const wasWords = { allowed: 'allowed', blocked: 'blocked', refused: 'refused by the far end' } as const;
 
-function formatDifference({ pair, actual, why, capture }: CheckedPair): string {
+function formatDifference({ from, to, pairs }: Difference): string {
+  const [{ pair, actual, why }] = pairs;
   const lines = [
-    `! ${pairWords(pair)}: expected ${expectedWord(pair)} (${expectedBy(pair)}), was ${wasWords[actual]}`,
+    `! ${from} → ${to} ${portWords(pair.protocol, pair.port)}: expected ${expectedWord(pair)} (${expectedBy(pair)}), was ${wasWords[actual]}`,
     `    ${why}`,
-    ...(capture === undefined ? [] : [`    packets: ${capture}`]),
+    ...new Set(pairs.flatMap(packetLines)),
   ];
   return lines.map((line) => `${printable(line)}\n`).join('');
 }
 
+function packetLines({ capture, captureFailure }: CheckedPair): string[] {
+  if (captureFailure !== undefined) return [`    packets: none (${captureFailure})`];
+  return capture === undefined ? [] : [`    packets: ${capture}`];
+}
+
 function documentOf(report: Report) {
-  const { backend, elapsedMs, pairs, entries, failed } = report;
+  const { backend, elapsedMs, pairs, entries, failed, notes } = report;
   return {
     passed: failed.length === 0,
     backend,
     elapsedMs: Math.round(elapsedMs),
     counts: { pairs: pairs.length, failed: failed.length },
+    notes,
     expectations: entries.map(({ entry: { name, verdict, place }, pairs: own, ok }) => {
       return { name, expected: verdict, ...placeOf(place), pairs: own.length, passed: ok };
     }),
@@ -60,9 +70,9 @@ function documentOf(report: Report) {
   };
 }
 
-function pairDocument({ pair, answer, actual, ok, why, capture }: CheckedPair) {
+function pairDocument({ pair, answer, actual, ok, why, capture, captureFailure }: CheckedPair) {
   const { from, to, protocol, port, expected, place } = pair;
-  const { outcome, reason } = answer;
+  const { outcome, reason, inferred } = answer;
   return {
     from: partyDocument(from),
     to: partyDocument(to),
@@ -74,8 +84,9 @@ function pairDocument({ pair, answer, actual, ok, why, capture }: CheckedPair) {
     passed: ok,
     outcome,
     reason,
+    ...(inferred === true ? { inferred } : {}),
     // Of what is as expected nobody asks why, and there may be a million of them.
-    ...(ok ? {} : { explanation: why, rule: answer.rule, policies: answer.policies, capture }),
+    ...(ok ? {} : { explanation: why, rule: answer.rule, policies: answer.policies, capture, captureFailure }),
   };
 }
 

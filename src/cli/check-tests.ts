@@ -75,8 +75,9 @@ function shownOf(failed: readonly CheckedPair[]): string[] {
   return failed.length > SHOWN_MAX ? [...shown, `and ${failed.length - SHOWN_MAX} more`] : shown;
 }
 
-function differenceWords({ pair, actual, why, capture }: CheckedPair): string {
-  const packets = capture === undefined ? '' : `; packets: ${capture}`;
+function differenceWords({ pair, actual, why, capture, captureFailure }: CheckedPair): string {
+  const kept = capture ?? (captureFailure === undefined ? undefined : `none (${captureFailure})`);
+  const packets = kept === undefined ? '' : `; packets: ${kept}`;
   return printable(
     `${pairWords(pair)}: expected ${expectedWord(pair)} (${expectedBy(pair)}), was ${actual}: ${why}${packets}`,
   );

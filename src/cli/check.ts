@@ -1,16 +1,14 @@
 /** Manifests and expectations: what packets say of them. For people at work, and for CI. */
-import { resolve } from 'node:path';
 import { ask, CAPTURES_MAX, type CheckBackend } from '../check/ask.ts';
-import { readExpectations } from '../check/read-expectations.ts';
-import { doubts, type Report, summaryOf } from '../check/report.ts';
+import { CaptureFolder } from '../check/captures.ts';
+import { doubts, type Judgement, type Report, summaryOf } from '../check/report.ts';
 import { type ManifestText, readManifests } from '../cluster/manifests.ts';
-import { formatProblem, ManifestError, printable } from '../cluster/source.ts';
+import { formatProblem, printable } from '../cluster/source.ts';
 import { dnsLabel } from '../cluster/text-rule.ts';
-import { makeDirectory } from '../vessel/make-directory.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { readArguments, readCount, UsageError } from './arguments.ts';
+import { readInputs } from './check-inputs.ts';
 import { checkFormats, checkOutputs } from './check-output.ts';
-import { readManifestPath } from './manifest-paths.ts';
 import { say } from './output.ts';
 
 export const usage = `Usage: podwire check PATH... --expect FILE [flags]
@@ -26,7 +24,8 @@ expected connection is tried with packets, and what differs is explained. Needs 
   -n, --namespace NAME   of endpoints in expectations that name none (default: default)
   -o, --output FORMAT    table, json, junit, tap, markdown (default: table)
       --backend NAME     sim: in this process, needs no rights (default); linux: real nodes, real TCP and UDP
-      --captures DIR     one pcapng of each connection that is not as expected; none for none (default: podwire-check)
+      --captures DIR     one pcapng of each connection that is not as expected; none for none (default: podwire-check);
+                         those of an earlier check that are in DIR (001-…-to-….pcapng) are removed first
       --nodes N          how many nodes (default: what the Cluster document says, else 1)
       --seed N           of ports and hash tables, with sim (default: 1)
       --allow-run        with linux: let pods with the annotation podwire.dev/run start programs, as you
@@ -46,8 +45,9 @@ Expectations:
 
 from and to are [NAMESPACE/]POD, KIND/NAME, svc/[NAMESPACE/]NAME, node/NAME, an IP, or pods by their labels. A bare
 name is a pod or a workload's first Ready pod; as a destination with a port, first of all a Service of that name that has
-the port. An address that nobody in the cluster has counts as reached when no policy stops the packet. A connection that
-the far end refuses, as nothing listens, is neither allowed nor denied: such a test could not fail.
+the port. An address outside the cluster's networks counts as reached when no policy stops the packet; an address of
+them that nobody has is an error. A connection that the far end refuses, as nothing listens, is neither allowed nor
+denied: such a test could not fail.
 
 Exit status: 0 all as expected, 1 a difference, 2 wrong usage or input.
 `;
@@ -66,7 +66,7 @@ const options = {
 
 type Values = ReturnType<typeof readArguments<typeof options>>['values'];
 
-/** Lines of doubt that are shown. */
+/** Of one kind. */
 const DOUBTS_MAX = 5;
 
 export async function run(argv: readonly string[]): Promise<number> {
@@ -78,42 +78,27 @@ export async function run(argv: readonly string[]): Promise<number> {
     throw new UsageError(`-n takes a namespace, found "${printable(values.namespace)}"`, usage);
   }
   const start = backendOf(values);
-  const { manifests, expectations } = readInputs([...positionals, ...values.filename], values);
+  const { expect, namespace } = values;
+  const nodes = readCount(values.nodes, '--nodes', usage);
+  const paths = [...positionals, ...values.filename];
+  const { manifests, expectations } = await readInputs({ paths, expect, namespace, nodes }, usage);
   const backend = await start(manifests);
-  let report: Report;
+  let folder: CaptureFolder | undefined;
+  const leave = () => folder?.close();
+  process.once('exit', leave); // whoever is interrupted finds no empty folder either
+  let judgement: Judgement;
   try {
-    report = await ask(backend, expectations, values.captures === 'none' ? undefined : () => folder(values.captures));
+    folder = values.captures === 'none' ? undefined : openFolder(values.captures);
+    judgement = await ask(backend, expectations, folder?.path);
   } finally {
+    process.off('exit', leave);
+    leave();
     await backend.close();
   }
+  const report: Report = { ...judgement, elapsedMs: performance.now() }; // since this process began
   await say(await checkOutputs[format](report));
   tell(report);
   return report.failed.length === 0 ? 0 : 1;
-}
-
-function readInputs(paths: readonly string[], { expect, namespace }: Values) {
-  if (paths.length === 0) throw new UsageError('expected a PATH with manifests', usage);
-  if (expect.length === 0) throw new UsageError('--expect FILE is needed: what should policies let through?', usage);
-  if ([...paths, ...expect].filter((path) => path === '-').length > 1) {
-    throw new UsageError('standard input is read once: - may stand for one PATH or FILE', usage);
-  }
-  const expected = expect.flatMap(readManifestPath);
-  const files = new Set(expected.map(({ file }) => resolve(file)));
-  // Expectations may lie in the folder of their manifests.
-  const texts = paths.flatMap(readManifestPath).filter(({ file }) => !files.has(resolve(file)));
-  const problems = [() => readManifests(texts), () => readExpectations(expected, namespace)].flatMap(problemsOf);
-  if (problems.length > 0) throw new ManifestError(problems);
-  return { manifests: texts, expectations: readExpectations(expected, namespace) };
-}
-
-function problemsOf(read: () => unknown): ManifestError['problems'] {
-  try {
-    read();
-    return [];
-  } catch (error) {
-    if (error instanceof ManifestError) return error.problems;
-    throw error;
-  }
 }
 
 /** What starts the backend; flags are judged before anything is read. */
@@ -124,14 +109,14 @@ function backendOf(values: Values): (texts: readonly ManifestText[]) => Promise<
     case 'sim':
       return async (texts) => {
         const manifests = readManifests(texts);
-        for (const note of manifests.notes) process.stderr.write(`${formatProblem(note)}\n`);
+        for (const note of manifests.notes) line(formatProblem(note));
         const { startSimBackend } = await import('../check/sim-backend.ts');
-        return startSimBackend({ manifests, nodes, seed });
+        return startSimBackend({ manifests, nodes, seed, note: line });
       };
     case 'linux':
       return async (texts) => {
         const { startLinuxBackend } = await import('../check/linux-backend.ts');
-        return startLinuxBackend(texts, { nodes: values.nodes, allowRun: values['allow-run'], usage });
+        return startLinuxBackend(texts, { nodes: values.nodes, allowRun: values['allow-run'], usage, note: line });
       };
     case 'embedded':
       throw new Refusal('podwire check: the backend embedded is not there yet; sim needs no rights either');
@@ -140,22 +125,30 @@ function backendOf(values: Values): (texts: readonly ManifestText[]) => Promise<
   }
 }
 
-function folder(path: string): string {
+function openFolder(path: string): CaptureFolder {
   try {
-    makeDirectory(path);
-    return path;
+    return new CaptureFolder(path);
   } catch (error) {
-    throw new Refusal(`--captures ${path}: ${(error as Error).message}`);
+    throw new Refusal(`--captures ${path}: ${(error as Error).message}; \`--captures none\` does without`);
   }
 }
 
+function line(message: string): void {
+  process.stderr.write(`${message}\n`);
+}
+
 function tell(report: Report): void {
-  const { backend, elapsedMs, failed } = report;
-  const lines = doubts(report);
-  for (const line of lines.slice(0, DOUBTS_MAX)) process.stderr.write(`note: ${printable(line)}\n`);
-  if (lines.length > DOUBTS_MAX) process.stderr.write(`note: and ${lines.length - DOUBTS_MAX} more of this kind\n`);
-  if (failed.some(({ capture }) => capture !== undefined) && failed.length > CAPTURES_MAX) {
-    process.stderr.write(`packets of the first ${CAPTURES_MAX} differences were captured\n`);
+  const { backend, elapsedMs, failed, notes } = report;
+  for (const note of notes) line(printable(note));
+  const doubtful = doubts(report);
+  for (const doubt of doubtful.slice(0, DOUBTS_MAX)) line(`note: ${printable(doubt)}`);
+  if (doubtful.length > DOUBTS_MAX) line(`note: and ${doubtful.length - DOUBTS_MAX} more of this kind`);
+  const failures = failed.flatMap(({ captureFailure }) => captureFailure ?? []);
+  if (failures[0] !== undefined) {
+    line(`note: packets of ${failures.length} of the differences could not be kept: ${printable(failures[0])}`);
   }
-  process.stderr.write(`${summaryOf(report)} (${backend}, ${(elapsedMs / 1000).toFixed(1)} s)\n`);
+  if (failed.some(({ capture }) => capture !== undefined) && failed.length > CAPTURES_MAX) {
+    line(`packets of the first ${CAPTURES_MAX} differences were captured`);
+  }
+  line(`${summaryOf(report)} (${backend}, ${(elapsedMs / 1000).toFixed(1)} s)`);
 }

@@ -37,7 +37,7 @@ export async function choosePod(
     const object = await lookUp(client, resource, namespace, name);
     if (object !== undefined) return await podOf(client, resource, object, unready);
   }
-  const message = `pods "${name}" not found in namespace "${namespace}", nor a workload of that name`;
+  const message = `pods "${name}" not found in namespace "${namespace}", nor a workload or Service of that name`;
   throw new AnswerError(404, 'NotFound', message);
 }
 

@@ -12,6 +12,8 @@ import { type Endpoint, parseEndpoint } from './endpoint.ts';
 export interface Asker {
   readonly from: { readonly namespace: string; readonly pod: string } | { readonly node: string };
   readonly node: string;
+  /** It asks from its node's own network: the node itself does, or a pod with hostNetwork. */
+  readonly isHost: boolean;
   /** One a family, IPv4 first. */
   readonly addresses: readonly string[];
   /** `pod shop/web-1 on n1`. */
@@ -47,13 +49,14 @@ export async function findAsker(
   if (endpoint.type === 'node') {
     const { name } = endpoint;
     const addresses = nodeAddresses(nodes, name);
-    return { from: { node: name }, node: name, addresses, words: `node ${name}`, notes: [] };
+    return { from: { node: name }, node: name, isHost: true, addresses, words: `node ${name}`, notes: [] };
   }
   const { pod, note } = await takePod(client, endpoint);
   const { namespace: ns = '', name } = pod.metadata;
   const node = pod.spec.nodeName ?? '';
   const words = `pod ${ns}/${name} on ${node}`;
-  return { from: { namespace: ns, pod: name }, node, addresses: addressesOf(pod), words, notes: note };
+  const isHost = pod.spec.hostNetwork === true;
+  return { from: { namespace: ns, pod: name }, node, isHost, addresses: addressesOf(pod), words, notes: note };
 }
 
 /**
@@ -68,6 +71,9 @@ export async function findTarget(
   { namespace, protocol, nodes, usage }: TargetOptions,
 ): Promise<Target> {
   const { host, port } = split(text, usage);
+  if (port !== undefined && /^\d+$/.test(port) && numberIn(port) === undefined) {
+    throw new UsageError(`"${text}": ${port} is not a port: 1 to 65535`, usage);
+  }
   const wanted = { port, protocol, asker, text, usage };
   if (parseAddress(host) !== undefined) return addressTarget(formatAddress(parseAddress(host)!), host, wanted);
   const endpoint = parseEndpoint(host, namespace, usage);
@@ -132,7 +138,7 @@ function serviceTarget(service: Service, wanted: Wanted): Target {
   const declared = (spec.ports ?? []).map(({ name: port, port: number, protocol = 'TCP' }): Declared => {
     return { name: port, port: number, protocol: protocol as ProbeProtocol };
   });
-  return { address, ...portOf(declared, `Service ${name}`, address, wanted), service };
+  return { address: normal(address), ...portOf(declared, `Service ${name}`, address, wanted), service };
 }
 
 function podTarget(pod: Pod, notes: readonly string[], wanted: Wanted): Target {
@@ -174,6 +180,12 @@ function portOf(
   }
   const note = `no port was given: ${first.port}/${first.protocol} is the first that it declares`;
   return { port: first.port, protocol: first.protocol, words: `${words}, port ${first.port}`, notes: [note] };
+}
+
+/** As packets have it: a Service's may be written in other ways. */
+function normal(address: string): string {
+  const words = parseAddress(address);
+  return words === undefined ? address : formatAddress(words);
 }
 
 function numberIn(text: string): number | undefined {

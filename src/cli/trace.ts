@@ -11,7 +11,6 @@ import { kinds } from '../store/resources.ts';
 import { type Beginning, follow } from '../trace/follow.ts';
 import { liveRun } from '../trace/live-run.ts';
 import { Names } from '../trace/names.ts';
-import type { Seen } from '../trace/seen.ts';
 import { type Story, tellStory } from '../trace/story.ts';
 import { makeTrace, type Trace, type TraceQuestion } from '../trace/trace.ts';
 import { traceText } from '../trace/trace-text.ts';
@@ -22,7 +21,7 @@ import { type Asker, findAsker, findTarget, type Target } from './trace-places.t
 
 export const usage = `Usage: podwire trace [-n NAMESPACE] SRC DST[:PORT] [--proto tcp|udp|sctp|icmp] [--dry-run] [-o text|json]
 
-Send one real packet and tell its story: every node that it passes, what a Service makes of it, which policy and rule
+Make one real connection and tell its story: every node that it passes, what a Service makes of it, which policy and rule
 let it through or stop it, and how the answer comes back. SRC is [NAMESPACE/]POD, KIND/NAME or node/NAME; DST also
 svc/[NAMESPACE/]NAME or an IP address; a bare NAME with a port is a Service where one of that name has the port. PORT is
 a number or a name; without it, the first that DST declares.
@@ -91,9 +90,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     source: sourceOf(asker, target),
   };
   const dryRun = values['dry-run'];
-  const { report, story } = dryRun ? await playedRun(asking, pods) : await sentRun(asking);
+  const { report, story, notes } = dryRun ? await playedRun(asking, pods) : await sentRun(asking);
   const world = await worldOf(client, story);
-  const trace = makeTrace({ question: questionOf(asking, dryRun), report, story, names, world, dryRun });
+  const question = questionOf(asking, [...itselfNotes(asking), ...notes]);
+  const trace = makeTrace({ question, report, story, names, world, dryRun });
   process.stdout.write(output === 'json' ? traceJson(trace) : traceText(trace));
   return trace.outcome === 'delivered' ? 0 : 1;
 }
@@ -116,45 +116,60 @@ function sourceOf({ addresses }: Asker, { address }: Target): string {
   return addresses.find((own) => own.includes(':') === isIpv6) ?? addresses[0] ?? '';
 }
 
-function questionOf({ asker, target }: Asking, dryRun: boolean): TraceQuestion {
-  const choice = 'a dry run may choose another backend of the Service than a packet would';
-  const notes = dryRun && target.service !== undefined ? [choice] : [];
+/** What comes of a run, and what is to be known of it. */
+interface Ran {
+  readonly report: Pick<ProbeReport, 'outcome' | 'detail'>;
+  readonly story: Story;
+  readonly notes: readonly string[];
+}
+
+function questionOf({ asker, target }: Asking, notes: readonly string[]): TraceQuestion {
   const { words: from, notes: fromNotes } = asker;
   const { words: to, notes: toNotes, protocol } = target;
   return { from, to, protocol, notes: [...fromNotes, ...toNotes, ...notes] };
 }
 
-function beginningOf({ target }: Asking, source: ProbeReport['source'] | undefined): Beginning {
+function itselfNotes({ asker, target }: Asking): string[] {
+  if (!asker.addresses.includes(target.address)) return [];
+  const within = asker.isHost ? 'node' : 'pod';
+  return [`it asks itself: the packet stays within the ${within}, which always reaches itself, and no node sees it`];
+}
+
+/** A node has more addresses than one, and its kernel chooses. */
+function beginningOf({ asker, target, source }: Asking): Beginning {
   const { address: destination, port, protocol } = target;
   const isIcmp = protocol === 'ICMP';
-  const number = isIcmp && destination.includes(':') ? Protocol.Icmpv6 : protocolNumbers[protocol];
   return {
-    protocol: number,
+    ...(asker.isHost ? { node: asker.node, from: 'host' } : { node: asker.node, from: 'pod', source }),
+    protocol: isIcmp && destination.includes(':') ? Protocol.Icmpv6 : protocolNumbers[protocol],
     destination,
     ...(isIcmp ? {} : { destinationPort: port }),
-    ...(source === undefined ? {} : { source: source.address, sourcePort: source.port }),
-  } as Beginning;
+  };
 }
 
-async function sentRun(asking: Asking): Promise<{ report: ProbeReport; story: Story }> {
+async function sentRun(asking: Asking): Promise<Ran> {
   const { client, nodes, asker, target } = asking;
   const { address, port, protocol } = target;
-  const { report, seen, lost } = await liveRun({
+  const { report, story, lost, silent } = await liveRun({
     ...{ client, nodes, say, filter: await filterFor(asking) },
     body: { from: asker.from, address, port, protocol, timeoutMs: TIMEOUT_MS },
-    beginning: beginningOf(asking, undefined),
+    beginning: beginningOf(asking),
   });
   if (lost > 0) say(`${lost} packets were not recorded: the cluster is busy, and the story may have holes`);
-  return { report, story: storyOf(asking, report, seen) };
+  return { report, story, notes: silent.map((node) => `node ${node} says nothing: the story may have a hole`) };
 }
 
-async function playedRun(asking: Asking, pods: readonly Pod[]): Promise<{ report: ProbeReport; story: Story }> {
+async function playedRun(asking: Asking, pods: readonly Pod[]): Promise<Ran> {
   const { client, asker, target, source } = asking;
   const { address, port, protocol } = target;
   const { DryCluster } = await import('../trace/dry-run.ts');
   const cluster = new DryCluster(await fetchTables(client), programPorts(pods));
   const { report, seen } = cluster.probe({ node: asker.node, source, address, port, protocol });
-  return { report, story: storyOf(asking, report, seen) };
+  const choice = 'a dry run may choose another backend of the Service than a packet would';
+  const notes = target.service === undefined ? [] : [choice];
+  // A real kernel keeps to itself what is its own.
+  const outside = asker.addresses.includes(address) ? [] : seen;
+  return { report, story: tellStory(follow(outside, beginningOf(asking))), notes };
 }
 
 /** What a pod's own program answers on nobody knows: what it declares is taken at its word. */
@@ -167,10 +182,6 @@ function programPorts(pods: readonly Pod[]): Map<string, WorkloadPort[]> {
       return [`${metadata.namespace}/${metadata.name}`, ports];
     }),
   );
-}
-
-function storyOf(asking: Asking, report: ProbeReport, seen: readonly Seen[]): Story {
-  return tellStory(follow(seen, beginningOf(asking, report.source)));
 }
 
 /** Packets of other hosts are none of this; null where that cannot be told beforehand. */

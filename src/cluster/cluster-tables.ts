@@ -1,4 +1,4 @@
-/** What every node of a cluster has been told, for whoever plays it elsewhere. */
+/** What every node of a cluster is to know, for whoever plays it elsewhere. */
 import type { ClusterTables } from '../api/cluster-api.ts';
 import type { ClusterFeed } from './cluster-feed.ts';
 import type { ClusterLinks } from './links.ts';

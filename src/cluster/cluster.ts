@@ -205,9 +205,13 @@ export class Cluster implements ClusterApi {
     return node.supervisor.ask(question);
   }
 
-  probe(from: RunningNode | RunningPod, question: Omit<ProbeOrder, 'order' | 'namespacePath'>): Promise<ProbeReport> {
+  probe(
+    from: RunningNode | RunningPod,
+    question: Omit<ProbeOrder, 'order' | 'namespacePath'>,
+    signal?: AbortSignal,
+  ): Promise<ProbeReport> {
     const { supervisor } = 'supervisor' in from ? from : this.nodes.get(from.pod.node)!;
-    return supervisor.probe({ ...question, order: 'ask', namespacePath: namespacePath(from.network) });
+    return supervisor.probe({ ...question, order: 'ask', namespacePath: namespacePath(from.network) }, signal);
   }
 
   policyWorld(revision?: number): PolicyWorld | undefined {

@@ -1,77 +1,97 @@
-/** The world of a verdict, as warnings ask it: whom does a selector mean? Answers are kept: policies repeat each other. */
+/**
+ * The world of a verdict, as warnings ask it: whom does a selector mean? Answers are kept, as policies repeat each
+ * other: the same question gets the very same list.
+ */
 import type { LabelSelector } from 'kubernetes-types/meta/v1.d.ts';
 import type { IPBlock } from 'kubernetes-types/networking/v1.d.ts';
+import type { Service } from '../store/object.ts';
 import { matches, requirementsOf } from '../store/selector.ts';
-import { endOf, exceptOf, inBlock, isolating, ruleMatches, rulesOf } from './explain-match.ts';
-import type { PolicyWorld, WorldNamespace, WorldPod, WorldPolicy } from './policy-world.ts';
+import type { NamedPort, PolicyWorld, WorldNamespace, WorldPod } from './policy-world.ts';
+import { AddressBook } from './warning-scene-addresses.ts';
+import { PodIndex } from './warning-scene-pods.ts';
+
+/** What policies do not see of a cluster, and their writers do. */
+export interface ClusterFacts {
+  readonly podSubnets: readonly string[];
+  readonly serviceSubnets: readonly string[];
+  readonly services: readonly Service[];
+  /** What the pod's containers declare, also what has no name. */
+  readonly portsOf: (pod: WorldPod) => readonly DeclaredPort[];
+}
+
+export interface DeclaredPort extends Omit<NamedPort, 'name'> {
+  readonly name: string | undefined;
+}
+
+/** The pods that have the labels. */
+export interface Selection {
+  readonly pods: readonly WorldPod[];
+  /** Those on their hosts' network, which no policy means. */
+  readonly onHosts: readonly WorldPod[];
+}
 
 export class Scene {
   readonly namespaces: readonly WorldNamespace[];
   /** Those that have addresses of their own. */
   readonly networkPods: readonly WorldPod[];
-  readonly #world: PolicyWorld;
-  readonly #pods: ReadonlyMap<string, readonly WorldPod[]>;
-  readonly #policies: ReadonlyMap<string, readonly WorldPolicy[]>;
-  /** By namespace and selector. */
-  readonly #matching = new Map<string, readonly WorldPod[]>();
+  readonly #index: PodIndex;
+  readonly #addresses: AddressBook<WorldPod>;
+  readonly #selections = new Map<string, Selection>();
+  readonly #spaces = new Map<string, readonly WorldNamespace[]>();
 
-  constructor(world: PolicyWorld) {
-    this.#world = world;
-    this.namespaces = world.namespaces;
-    this.networkPods = world.pods.filter((pod) => !pod.hostNetwork);
-    this.#pods = byNamespace(world.pods);
-    this.#policies = byNamespace(world.policies);
+  constructor({ namespaces, pods }: PolicyWorld) {
+    this.namespaces = namespaces;
+    this.networkPods = pods.filter((pod) => !pod.hostNetwork);
+    this.#index = new PodIndex(pods);
+    this.#addresses = new AddressBook(this.networkPods, ({ addresses }) => addresses);
   }
 
   podsOf(namespace: string): readonly WorldPod[] {
-    return this.#pods.get(namespace) ?? [];
+    return this.#index.of(namespace);
   }
 
-  /** Pods of the namespace that have the labels, those on their hosts' network included. */
-  matching(selector: LabelSelector, namespace: string): readonly WorldPod[] {
-    const key = `${namespace} ${JSON.stringify(selector)}`;
-    const known = this.#matching.get(key);
-    if (known !== undefined) return known;
-    const requirements = requirementsOf(selector);
-    const found = this.podsOf(namespace).filter(({ labels }) => matches(requirements, labels));
-    this.#matching.set(key, found);
-    return found;
+  selection(selector: LabelSelector, namespace: string): Selection {
+    return kept(this.#selections, `${namespace} ${JSON.stringify(selector)}`, () =>
+      parted(this.#index.matching(requirementsOf(selector), namespace)),
+    );
+  }
+
+  /** The same in all namespaces that have the labels. */
+  selectionIn(selector: LabelSelector, spaces: LabelSelector): Selection {
+    const there = this.namespacesMatching(spaces);
+    if (there.length === 1) return this.selection(selector, there[0]!.name);
+    return kept(this.#selections, `${JSON.stringify(spaces)} ${JSON.stringify(selector)}`, () => {
+      const names = new Set(there.map(({ name }) => name));
+      return parted(this.#index.matching(requirementsOf(selector)).filter(({ namespace }) => names.has(namespace)));
+    });
   }
 
   namespacesMatching(selector: LabelSelector): readonly WorldNamespace[] {
-    const requirements = requirementsOf(selector);
-    return this.namespaces.filter(({ labels }) => matches(requirements, labels));
+    return kept(this.#spaces, JSON.stringify(selector), () => {
+      const requirements = requirementsOf(selector);
+      return this.namespaces.filter(({ labels }) => matches(requirements, labels));
+    });
   }
 
   /** A pod anywhere that the selector would mean. */
   podAnywhere(selector: LabelSelector): WorldPod | undefined {
-    const requirements = requirementsOf(selector);
-    return this.networkPods.find(({ labels }) => matches(requirements, labels));
+    return this.selectionIn(selector, {}).pods[0];
   }
 
   inBlock(block: IPBlock): readonly WorldPod[] {
-    const holds = (address: string) => inBlock(block.cidr, address) && exceptOf(block, address) === undefined;
-    return this.networkPods.filter(({ addresses }) => addresses.some(holds));
-  }
-
-  /** Does any policy that isolates the pod let it begin this? Pre: one isolates it. */
-  isAllowedOut(pod: WorldPod, server: WorldPod, protocol: string, port: number): boolean {
-    const world = { ...this.#world, policies: this.#policies.get(pod.namespace)! };
-    const policies = isolating(world, pod, 'egress');
-    return server.addresses.some((address) => {
-      const peer = endOf(world, address);
-      const asked = { world, direction: 'egress', pod, peer, target: peer, protocol, port } as const;
-      return policies.some((policy) => rulesOf(policy, 'egress').some((rule) => ruleMatches(rule, asked)));
-    });
+    return this.#addresses.ownersIn(block);
   }
 }
 
-function byNamespace<T extends { readonly namespace: string }>(items: readonly T[]): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(item.namespace);
-    if (group === undefined) groups.set(item.namespace, [item]);
-    else group.push(item);
+function parted(pods: readonly WorldPod[]): Selection {
+  return { pods: pods.filter((pod) => !pod.hostNetwork), onHosts: pods.filter((pod) => pod.hostNetwork) };
+}
+
+function kept<T>(known: Map<string, T>, key: string, make: () => T): T {
+  let found = known.get(key);
+  if (found === undefined) {
+    found = make();
+    known.set(key, found);
   }
-  return groups;
+  return found;
 }

@@ -4,12 +4,13 @@
  */
 import type { LabelSelector } from 'kubernetes-types/meta/v1.d.ts';
 import type { NetworkPolicyPeer, NetworkPolicyPort } from 'kubernetes-types/networking/v1.d.ts';
-import { nearestWord } from '../cluster/nearest-word.ts';
-import { blockWarning, type ClusterAddresses } from './block-warnings.ts';
+import { BlockWarnings } from './block-warnings.ts';
 import type { Direction } from './explain-match.ts';
 import { type Labelled, nearestLabel, selectorWords } from './nearest-label.ts';
 import type { PolicyWorld, WorldNamespace, WorldPod, WorldPolicy } from './policy-world.ts';
-import { Scene } from './warning-scene.ts';
+import { PortWarnings } from './port-warnings.ts';
+import { type ClusterFacts, Scene } from './warning-scene.ts';
+import { DNS, NameReach } from './warnings-names.ts';
 
 interface PolicyWarning {
   readonly policy: WorldPolicy;
@@ -18,25 +19,19 @@ interface PolicyWarning {
   readonly message: string;
 }
 
-/** Nobody reads more; and selectors × pods would take its time. */
-const POLICIES_MAX = 200;
-
 /** Who shows warnings shows fewer. */
 const NEAREST_MAX = 20;
 
-const nobody = (): readonly WorldPod[] => [];
-
-/** Where the cluster's names come from: `kube-dns`, as kubeadm labels it. */
-const DNS = { namespace: 'kube-system', labels: { 'k8s-app': 'kube-dns' }, port: 53 };
+const nobody: readonly WorldPod[] = [];
 
 /** @param meant the policies to look at; all others only count where a pod is governed by several */
 export function policyWarnings(
   world: PolicyWorld,
-  addresses: ClusterAddresses,
+  facts: ClusterFacts,
   meant: readonly WorldPolicy[],
 ): PolicyWarning[] {
-  const finder = new WarningFinder(world, addresses);
-  for (const policy of meant.slice(0, POLICIES_MAX)) finder.look(policy);
+  const finder = new WarningFinder(world, facts);
+  for (const policy of meant) finder.look(policy);
   return finder.warnings;
 }
 
@@ -51,15 +46,15 @@ interface Rule {
 class WarningFinder {
   readonly warnings: PolicyWarning[] = [];
   readonly #scene: Scene;
-  readonly #addresses: ClusterAddresses;
-  /** Are name servers in reach? By namespace and labels: replicas are alike. */
-  readonly #reaching = new Map<string, boolean>();
-  /** Pods of which was told already that they cannot resolve names. */
-  readonly #nameless = new Set<WorldPod>();
+  readonly #blocks: BlockWarnings;
+  readonly #ports: PortWarnings;
+  readonly #names: NameReach;
 
-  constructor(world: PolicyWorld, addresses: ClusterAddresses) {
+  constructor(world: PolicyWorld, facts: ClusterFacts) {
     this.#scene = new Scene(world);
-    this.#addresses = addresses;
+    this.#blocks = new BlockWarnings(facts, this.#scene);
+    this.#ports = new PortWarnings(facts, this.#scene);
+    this.#names = new NameReach(world, this.#scene);
   }
 
   look(policy: WorldPolicy): void {
@@ -68,27 +63,26 @@ class WarningFinder {
     this.#lookAtTypes(policy, warn);
     for (const rule of rulesOf(policy)) {
       const peers = rule.peers.map((peer, i) => {
-        return this.#lookAtPeer(policy, rule, peer, (field, message) =>
-          warn(`${rule.path}.${rule.side}[${i}]${field}`, message),
-        );
+        const warnHere: Warn = (field, message) => warn(`${rule.path}.${rule.side}[${i}]${field}`, message);
+        if (peer.ipBlock === undefined) return this.#lookAtPeer(policy, rule, i, warnHere);
+        const owner = { namespace: policy.namespace, direction: rule.direction, selected };
+        const message = this.#blocks.warning(peer.ipBlock, owner);
+        if (message !== undefined) warnHere('.ipBlock', message);
+        return this.#scene.inBlock(peer.ipBlock);
       });
-      if (!rule.ports.some(({ port }) => typeof port === 'string')) continue;
-      const all = rule.peers.length === 0 ? this.#scene.networkPods : peers.flatMap((pods) => pods());
-      const [servers, whose] = rule.direction === 'ingress' ? [selected, 'selected pod'] : [all, 'pod of the peers'];
-      this.#lookAtPorts(rule, servers, whose, warn);
+      this.#lookAtPorts(rule, selected, peers, warn);
     }
     this.#lookAtNames(policy, selected, warn);
   }
 
   /** @returns the pods that the policy governs */
   #lookAtTarget({ namespace, spec: { podSelector } }: WorldPolicy, warn: Warn): readonly WorldPod[] {
-    const pods = this.#scene.podsOf(namespace);
-    const matched = this.#scene.matching(podSelector, namespace);
-    const [selected, onHosts] = parted(matched, (pod) => !pod.hostNetwork);
+    const there = this.#scene.podsOf(namespace);
+    const { pods, onHosts } = this.#scene.selection(podSelector, namespace);
     const path = 'spec.podSelector';
-    if (pods.length === 0) warn(path, `namespace ${namespace} has no pods: nothing is governed`);
-    else if (matched.length === 0) {
-      const nearest = this.#nearest(podSelector, pods, labelledPod);
+    if (there.length === 0) warn(path, `namespace ${namespace} has no pods: nothing is governed`);
+    else if (pods.length + onHosts.length === 0) {
+      const nearest = this.#nearest(podSelector, () => there.map(labelledPod));
       warn(path, `podSelector ${selectorWords(podSelector)} matches no pod of ${namespace}${nearest}`);
     } else if (onHosts.length > 0) {
       const names = someNames(onHosts);
@@ -97,7 +91,7 @@ class WarningFinder {
         `podSelector ${selectorWords(podSelector)} matches ${names} on the host's network: no policy governs that`,
       );
     }
-    return selected;
+    return pods;
   }
 
   #lookAtTypes({ spec }: WorldPolicy, warn: Warn): void {
@@ -110,95 +104,95 @@ class WarningFinder {
     }
   }
 
-  /** @returns what finds the pods that the peer matches */
-  #lookAtPeer(policy: WorldPolicy, rule: Rule, peer: NetworkPolicyPeer, warn: Warn): () => readonly WorldPod[] {
-    const { podSelector, namespaceSelector, ipBlock } = peer;
-    if (ipBlock !== undefined) {
-      const message = blockWarning(ipBlock, rule.direction, this.#addresses, this.#scene.networkPods);
-      if (message !== undefined) warn('.ipBlock', message);
-      return () => this.#scene.inBlock(ipBlock);
-    }
-    const spaces = namespaceSelector === undefined ? undefined : this.#scene.namespacesMatching(namespaceSelector);
-    if (spaces?.length === 0) {
-      const words = selectorWords(namespaceSelector!);
-      const nearest = this.#nearest(namespaceSelector!, this.#scene.namespaces, labelledNamespace);
-      warn('.namespaceSelector', `namespaceSelector ${words} matches no namespace${nearest}`);
+  /** @returns the pods that a peer with selectors matches */
+  #lookAtPeer({ namespace }: WorldPolicy, { peers }: Rule, at: number, warn: Warn): readonly WorldPod[] {
+    const { podSelector, namespaceSelector: spaces } = peers[at]!;
+    if (spaces !== undefined && this.#scene.namespacesMatching(spaces).length === 0) {
+      const nearest = this.#nearest(spaces, () => this.#scene.namespaces.map(labelledNamespace));
+      warn('.namespaceSelector', `namespaceSelector ${selectorWords(spaces)} matches no namespace${nearest}`);
       return nobody;
     }
-    const names = spaces?.map(({ name }) => name) ?? [policy.namespace];
-    if (spaces === undefined && this.#scene.podsOf(policy.namespace).length === 0) return nobody; // told of the target
-    const matched = names.flatMap((name) => this.#scene.matching(podSelector ?? {}, name));
-    const pods = matched.filter((pod) => !pod.hostNetwork);
-    if (pods.length > 0) return () => pods;
+    const wanted = podSelector ?? {};
+    const { pods, onHosts } =
+      spaces === undefined ? this.#scene.selection(wanted, namespace) : this.#scene.selectionIn(wanted, spaces);
+    if (pods.length > 0) return pods;
     const field = podSelector === undefined ? '.namespaceSelector' : '.podSelector';
-    if (matched.length > 0) {
-      const only = `matches only ${someNames(matched)} on the host's network, which no selector means`;
+    if (onHosts.length > 0) {
+      const only = `matches only ${someNames(onHosts)} on the host's network, which no selector means`;
       warn(field, `${only}; use ipBlock with the node's address`);
-    } else warn(field, this.#nobody(names, podSelector, namespaceSelector));
+    } else if (podSelector === undefined) {
+      const where = someNamespaces(this.#scene.namespacesMatching(spaces!));
+      warn(field, `namespaceSelector ${selectorWords(spaces!)} matches ${where}, without any pod`);
+    } else if (spaces === undefined) {
+      const message = this.#nobodyHere(namespace, podSelector, peers, at);
+      if (message !== undefined) warn(field, message);
+    } else {
+      const there = () => this.#scene.selectionIn({}, spaces).pods.map(labelledPod);
+      const where = someNamespaces(this.#scene.namespacesMatching(spaces));
+      const nearest = this.#nearest(podSelector, there);
+      warn(field, `podSelector ${selectorWords(podSelector)} matches no pod of ${where}${nearest}`);
+    }
     return nobody;
   }
 
+  /** Why a peer that is a podSelector alone means none. */
+  #nobodyHere(
+    namespace: string,
+    podSelector: LabelSelector,
+    peers: readonly NetworkPolicyPeer[],
+    at: number,
+  ): string | undefined {
+    const selector = selectorWords(podSelector);
+    const words = `podSelector ${selector} matches no pod of ${namespace}`;
+    for (const beside of [at - 1, at + 1]) {
+      const spaces = namespacesAlone(peers[beside]);
+      const [pod] = spaces === undefined ? nobody : this.#scene.selectionIn(podSelector, spaces).pods;
+      if (pod === undefined) continue;
+      const second = beside < at ? 'podSelector' : 'namespaceSelector';
+      const remedy = `join the two entries: remove the '-' before ${second}`;
+      return `${words}, but ${pod.namespace}/${pod.name} would; to mean pods ${selector} in these namespaces, ${remedy}`;
+    }
+    const there = this.#scene.podsOf(namespace);
+    if (there.length === 0) return undefined; // told of the target
+    const elsewhere = this.#scene.podAnywhere(podSelector);
+    if (elsewhere === undefined) return `${words}${this.#nearest(podSelector, () => there.map(labelledPod))}`;
+    const remedy = `namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ${elsewhere.namespace}}}`;
+    return `${words}, but ${elsewhere.namespace}/${elsewhere.name} would: without namespaceSelector a peer means its own namespace; add ${remedy}`;
+  }
+
   /** The label that was meant; for the first warnings only, as it takes its time. */
-  #nearest<T>(selector: LabelSelector, candidates: readonly T[], labelled: (candidate: T) => Labelled): string {
-    if (this.warnings.length >= NEAREST_MAX) return '';
-    return nearestLabel(selector, candidates.map(labelled));
+  #nearest(selector: LabelSelector, candidates: () => readonly Labelled[]): string {
+    return this.#isBrief() ? '' : nearestLabel(selector, candidates());
   }
 
-  /** Why no pod of these namespaces is meant. */
-  #nobody(names: readonly string[], podSelector: LabelSelector | undefined, spaces: LabelSelector | undefined): string {
-    const pods = names.flatMap((name) => this.#scene.podsOf(name));
-    const where = someWords(names, 'namespaces');
-    if (podSelector === undefined)
-      return `namespaceSelector ${selectorWords(spaces!)} matches ${where}, without any pod`;
-    const words = `podSelector ${selectorWords(podSelector)} matches no pod of ${where}`;
-    const elsewhere = spaces === undefined ? this.#scene.podAnywhere(podSelector) : undefined;
-    if (elsewhere === undefined) return `${words}${this.#nearest(podSelector, pods, labelledPod)}`;
-    const { namespace, name } = elsewhere;
-    const remedy = `namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ${namespace}}}`;
-    return `${words}, but ${namespace}/${name} would: without namespaceSelector a peer means its own namespace; add ${remedy}`;
+  #isBrief(): boolean {
+    return this.warnings.length >= NEAREST_MAX;
   }
 
-  /** NP-018, NP-019: a port by name is what the server at hand calls it. */
-  #lookAtPorts({ path, ports }: Rule, servers: readonly WorldPod[], whose: string, warn: Warn): void {
-    if (servers.length === 0) return; // that was told
-    for (const [i, { port, protocol }] of ports.entries()) {
-      if (typeof port !== 'string') continue;
-      const there = servers.flatMap((pod) => pod.ports);
-      const namesakes = there.filter(({ name }) => name === port);
-      if (namesakes.some((named) => named.protocol === protocol)) continue;
-      const nearest = nearestWord(
-        port,
-        there.filter((named) => named.protocol === protocol).map(({ name }) => name),
-      );
-      const remedy = nearest === undefined ? '' : `; nearest: ${nearest}`;
-      const other = namesakes[0]?.protocol;
-      const instead = other === undefined ? remedy : `; there it is ${other}: write "protocol: ${other}"`;
-      warn(`${path}.ports[${i}].port`, `no ${whose} has a ${protocol} port named ${port}${instead}`);
+  /** @param peers the pods of each of the rule's */
+  #lookAtPorts(rule: Rule, selected: readonly WorldPod[], peers: readonly (readonly WorldPod[])[], warn: Warn): void {
+    const isIngress = rule.direction === 'ingress';
+    const whose = isIngress ? 'selected pod' : 'pod of the peers';
+    const named = isIngress ? [selected] : peers.length === 0 ? [this.#scene.networkPods] : peers;
+    // Numbers may be meant for others than pods, wherever a rule is open to them.
+    const numbered = isIngress ? [selected] : peers.filter((_, i) => rule.peers[i]!.ipBlock === undefined);
+    for (const [i, entry] of rule.ports.entries()) {
+      const { port } = entry;
+      let message: string | undefined;
+      if (typeof port === 'string') message = this.#ports.name({ ...entry, port }, named, whose, this.#isBrief());
+      else if (port !== undefined) message = this.#ports.number({ ...entry, port }, rule.ports, numbered);
+      if (message !== undefined) warn(`${rule.path}.ports[${i}].port`, message);
     }
   }
 
   /** A pod whose way to the name servers is closed finds nothing by name. */
   #lookAtNames({ spec }: WorldPolicy, selected: readonly WorldPod[], warn: Warn): void {
     if (!spec.policyTypes!.includes('Egress')) return;
-    const servers = this.#scene.matching({ matchLabels: DNS.labels }, DNS.namespace);
-    if (servers.length === 0) return;
-    const nameless = selected.filter((pod) => !this.#nameless.has(pod) && !this.#reaches(pod, servers));
+    const nameless = this.#names.nameless(selected);
     if (nameless.length === 0) return;
-    for (const pod of nameless) this.#nameless.add(pod);
     const message = `no policy lets ${someNames(nameless)} reach UDP ${DNS.port} of kube-dns: names will not resolve`;
     const remedy = `allow egress to namespace ${DNS.namespace}, k8s-app=kube-dns, UDP and TCP ${DNS.port}`;
     warn(`spec.${spec.egress === undefined ? 'policyTypes' : 'egress'}`, `${message}; ${remedy}`);
-  }
-
-  #reaches(pod: WorldPod, servers: readonly WorldPod[]): boolean {
-    if (servers.includes(pod)) return true; // NP-027
-    const key = `${pod.namespace} ${JSON.stringify(pod.labels)}`;
-    let isAllowed = this.#reaching.get(key);
-    if (isAllowed === undefined) {
-      isAllowed = servers.some((server) => this.#scene.isAllowedOut(pod, server, 'UDP', DNS.port));
-      this.#reaching.set(key, isAllowed);
-    }
-    return isAllowed;
   }
 }
 
@@ -222,18 +216,21 @@ function labelledNamespace({ name, labels }: WorldNamespace): Labelled {
   return { shownName: `namespace ${name}`, labels };
 }
 
+/** The selector of a peer that has no other field. */
+function namespacesAlone(peer: NetworkPolicyPeer | undefined): LabelSelector | undefined {
+  return peer?.podSelector === undefined ? peer?.namespaceSelector : undefined;
+}
+
 function someNames(pods: readonly WorldPod[]): string {
-  return someWords(
-    pods.map(({ namespace, name }) => `${namespace}/${name}`),
-    'pods',
-  );
+  const [first] = pods;
+  return someWords(`${first!.namespace}/${first!.name}`, pods.length - 1, 'pod');
 }
 
-/** The first, and how many there are. */
-function someWords(words: readonly string[], what: string): string {
-  return words.length === 1 ? words[0]! : `${words[0]} and ${words.length - 1} more ${what}`;
+function someNamespaces(namespaces: readonly WorldNamespace[]): string {
+  return someWords(namespaces[0]!.name, namespaces.length - 1, 'namespace');
 }
 
-function parted<T>(list: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
-  return [list.filter(isFirst), list.filter((item) => !isFirst(item))];
+/** The first, and how many more there are. */
+function someWords(first: string, more: number, what: string): string {
+  return more === 0 ? first : `${first} and ${more} more ${what}${more === 1 ? '' : 's'}`;
 }

@@ -21,6 +21,7 @@ import type {
   NodeSettings,
   NodeUpdate,
   ProbeOrder,
+  ProbeReport,
   ToDataplane,
   ToNode,
   WorkloadOrder,
@@ -30,6 +31,8 @@ interface Node {
   readonly dataplane: DataplaneThread;
   readonly pods: PodServices;
   readonly prober: Prober;
+  /** What ends questions on their way, by order. */
+  readonly asking: Map<number, AbortController>;
 }
 
 let node: Node | undefined;
@@ -109,6 +112,7 @@ function start(settings: NodeSettings): Node {
     dataplane: new DataplaneThread(settings),
     pods: new PodServices(log, (message) => void process.send?.(message)),
     prober: new Prober(randomBytes(4).readUInt32LE()),
+    asking: new Map(),
   };
 }
 
@@ -124,8 +128,16 @@ function apply({ dataplane, pods }: Node, update: NodeUpdate): void {
   }
 }
 
-async function obey({ pods, prober }: Node, id: number, order: WorkloadOrder | ProbeOrder): Promise<void> {
-  const body = order.order === 'ask' ? await prober.ask(order) : await pods.obey(order);
+async function ask({ prober, asking }: Node, id: number, order: ProbeOrder): Promise<ProbeReport> {
+  const ending = new AbortController();
+  asking.set(id, ending);
+  const report = await prober.ask(order, ending.signal);
+  asking.delete(id);
+  return report;
+}
+
+async function obey(node: Node, id: number, order: WorkloadOrder | ProbeOrder): Promise<void> {
+  const body = order.order === 'ask' ? await ask(node, id, order) : await node.pods.obey(order);
   process.send?.({ type: 'answer', id, body } satisfies FromNode);
 }
 
@@ -142,6 +154,9 @@ process.on('message', (message: ToNode, handle: unknown) => {
       return;
     case 'order':
       void obey(node, message.id, message.order);
+      return;
+    case 'cancel':
+      node.asking.get(message.id)?.abort();
       return;
     case 'capture':
       // The connection may have been closed while it was on its way.

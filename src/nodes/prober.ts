@@ -46,38 +46,62 @@ export class Prober {
     this.#nextMark = (random >>> 0) % MARKS;
   }
 
-  /** Resolves when it is known, or after the question's time; never rejects. */
-  ask(order: ProbeOrder): Promise<ProbeReport> {
+  /** Resolves when it is known, or after the question's time; never rejects. @param signal ends it */
+  ask(order: ProbeOrder, signal?: AbortSignal): Promise<ProbeReport> {
     return new Promise((resolve) => {
       try {
-        this.#begin(order, resolve);
+        const token = this.#begin(order, resolve);
+        signal?.addEventListener('abort', () => this.#cancel(token), { once: true });
       } catch (error) {
         const code = error instanceof SystemCallError ? error.code : '';
         const detail = error instanceof Error ? error.message : String(error);
         const outcome = code === 'ECONNREFUSED' ? 'refused' : 'no-answer';
-        resolve({ outcome, detail, source: undefined });
+        const taken = code === 'EADDRINUSE' ? ({ portTaken: true } as const) : {};
+        resolve({ outcome, detail, source: undefined, ...taken });
       }
     });
   }
 
-  #begin(order: ProbeOrder, done: (report: ProbeReport) => void): void {
-    const question = probeQuestion(order, MARK_FIRST + this.#nextMark);
-    this.#nextMark = (this.#nextMark + 1) % MARKS;
-    const fd = openIn(order.namespacePath, question);
-    const { address, port } = localAddress(fd);
+  /** @returns its token. */
+  #begin(order: ProbeOrder, done: (report: ProbeReport) => void): number {
+    const question = probeQuestion(order, order.sourcePort ?? this.#freeMark());
+    const fd = openIn(order, question);
     const token = this.#nextToken++;
     const nowMs = performance.now();
     const asked: Asked = {
       ...{ fd, question, done, sent: 0, nextMs: nowMs },
-      source: { address, port: question.mark ?? port },
+      source: this.#watch(fd, token, question),
       timeoutMs: order.timeoutMs,
       deadlineMs: nowMs + order.timeoutMs,
     };
     this.#asked.set(token, asked);
-    const { readable, writable } = EpollEvent;
-    this.#epoll.add(fd, token, question.isStream ? writable : readable);
     if (!question.isStream) this.#send(token, asked, nowMs);
     this.#timer ??= setInterval(() => this.#look(), LOOK_MS);
+    return token;
+  }
+
+  /** Nobody waits for it: its kernel is not to try again. */
+  #cancel(token: number): void {
+    const asked = this.#asked.get(token);
+    if (asked !== undefined) this.#finish(token, asked, { outcome: 'no-answer', detail: 'cancelled' });
+  }
+
+  #freeMark(): number {
+    const mark = MARK_FIRST + this.#nextMark;
+    this.#nextMark = (this.#nextMark + 1) % MARKS;
+    return mark;
+  }
+
+  /** @returns what it sends from. @throws SystemCallError, and the descriptor is closed */
+  #watch(fd: number, token: number, { isStream, mark }: ProbeQuestion): { address: string; port: number } {
+    try {
+      const { address, port } = localAddress(fd);
+      this.#epoll.add(fd, token, isStream ? EpollEvent.writable : EpollEvent.readable);
+      return { address, port: mark ?? port };
+    } catch (error) {
+      close(fd);
+      throw error;
+    }
   }
 
   #look(): void {
@@ -158,10 +182,10 @@ export class Prober {
 }
 
 /** @throws SystemCallError, RangeError */
-function openIn(namespacePath: string, { peer }: ProbeQuestion): number {
+function openIn({ namespacePath, sourcePort }: ProbeOrder, { peer }: ProbeQuestion): number {
   const namespace = openNamespace(namespacePath);
   try {
-    return inNamespace(namespace, 'net', () => openProbeSocket(peer));
+    return inNamespace(namespace, 'net', () => openProbeSocket(peer, sourcePort));
   } finally {
     close(namespace);
   }

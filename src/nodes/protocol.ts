@@ -148,6 +148,8 @@ export interface ProbeOrder {
   readonly port: number;
   readonly protocol: ProbeProtocol;
   readonly timeoutMs: number;
+  /** To ask from; an identifier for ICMP. Undefined: any. */
+  readonly sourcePort?: number;
 }
 
 /**
@@ -163,6 +165,8 @@ export interface ProbeReport {
   readonly detail: string;
   /** What it was asked from; an identifier for ICMP. Undefined when nothing could be sent. */
   readonly source: { readonly address: string; readonly port: number } | undefined;
+  /** Somebody else asks from the port that was wanted; nothing was sent. */
+  readonly portTaken?: true;
 }
 
 /** Cluster process to node process. */
@@ -171,6 +175,8 @@ export type ToNode =
   | { readonly type: 'update'; readonly update: NodeUpdate }
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
   | { readonly type: 'order'; readonly id: number; readonly order: WorkloadOrder | ProbeOrder }
+  /** Whoever gave the order to ask does not wait any more. */
+  | { readonly type: 'cancel'; readonly id: number }
   /** With the connection of whoever wants to see packets: `capture-stream.ts`. */
   | { readonly type: 'capture'; readonly request: string };
 

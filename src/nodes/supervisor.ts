@@ -104,9 +104,12 @@ export class NodeSupervisor {
     return this.#askFor((id) => ({ type: 'order', id, order }));
   }
 
-  /** Resolves with what was found; rejects when the node does not answer in time. */
-  probe(order: ProbeOrder): Promise<ProbeReport> {
-    const message = (id: number): ToNode => ({ type: 'order', id, order });
+  /** Resolves with what was found; rejects when the node does not answer in time. @param signal ends it */
+  probe(order: ProbeOrder, signal?: AbortSignal): Promise<ProbeReport> {
+    const message = (id: number): ToNode => {
+      signal?.addEventListener('abort', () => this.#send({ type: 'cancel', id }), { once: true });
+      return { type: 'order', id, order };
+    };
     return this.#askFor(message, order.timeoutMs + ANSWER_TIMEOUT_MS) as Promise<ProbeReport>;
   }
 

@@ -9,6 +9,8 @@ import { foldSum } from '../wire/checksum.ts';
 import { checksumWasm } from './checksum-wasm.ts';
 
 const PAGE_BYTES = 65_536;
+/** Offset 0 is never handed out, so that it can mean "nothing". */
+const FIRST = 64;
 
 interface Kernels {
   sum(at: number, len: number): number;
@@ -28,6 +30,11 @@ const { WebAssembly: wasm } = globalThis as unknown as { WebAssembly: WebAssembl
 /** Compiled once: every arena of a process shares the code. */
 const compiled = new wasm.Module(Uint8Array.from(atob(checksumWasm), (char) => char.charCodeAt(0)));
 
+/** What an arena of that capacity has: whole pages. */
+export function arenaBytes(capacityBytes: number): number {
+  return Math.ceil(capacityBytes / PAGE_BYTES) * PAGE_BYTES;
+}
+
 export class Arena {
   readonly buffer: ArrayBuffer;
   readonly view: DataView;
@@ -36,10 +43,10 @@ export class Arena {
   /** Address of byte 0 in this process, set once by the I/O layer; 0 where nothing leaves the process. */
   base = 0;
   readonly #kernels: Kernels;
-  #reserved = 64; // offset 0 is never handed out, so that it can mean "nothing"
+  #reserved = FIRST;
 
   constructor(capacityBytes: number) {
-    const pages = Math.ceil(capacityBytes / PAGE_BYTES);
+    const pages = arenaBytes(capacityBytes) / PAGE_BYTES;
     const memory = new wasm.Memory({ initial: pages, maximum: pages });
     this.buffer = memory.buffer;
     this.view = new DataView(this.buffer);
@@ -54,6 +61,11 @@ export class Arena {
     this.#reserved = (at + bytes + 63) & ~63;
     if (this.#reserved > this.buffer.byteLength) throw new Error(`arena exhausted: ${bytes} more bytes wanted`);
     return at;
+  }
+
+  /** All regions are free again, with what is in them. Pre: whoever has one does not use it any more. */
+  releaseAll(): void {
+    this.#reserved = FIRST;
   }
 
   /** Sum of big-endian words, as `wire/checksum.ts` defines it; at most 65,535 bytes. */

@@ -42,7 +42,7 @@ export function createSimulatedCluster({ nodes, seed }: CreateClusterOptions): S
     probe: async (question) => askOne(cluster, question),
     probeAll: async (questions) => askAll(cluster, questions),
     pod: (name) => simulatedPod(cluster, name),
-    close: async () => {},
+    close: async () => cluster.close(),
   };
 }
 

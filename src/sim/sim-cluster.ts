@@ -138,6 +138,11 @@ export class SimCluster {
     return reports;
   }
 
+  /** Ends it. Answers that were given stay; nothing more may be asked or applied. */
+  close(): void {
+    this.simulation.close();
+  }
+
   /** Nobody waits for a place in a connection table, or for the right to be told of an error. */
   #rest(reports: readonly ProbeReport[]): void {
     let waitMs = reports.some(({ drop }) => drop !== undefined && drop.reason !== 'PolicyDenied') ? ERRORS_MS : 0;

@@ -6,12 +6,12 @@ import { readOuter } from '../encap/outer.ts';
 import { addressWords, type Compilers, compileUpdate, icmpSources } from '../nodes/compile-update.ts';
 import type { NodeSettings, NodeUpdate } from '../nodes/protocol.ts';
 import { randomWords } from '../nodes/random-words.ts';
-import { Arena } from '../packet/arena.ts';
 import { ChecksumState, FRAME_HEADROOM, Packet } from '../packet/packet.ts';
 import { Way, way } from '../packet/way.ts';
 import { PolicyCompiler } from '../policy/policy-compiler.ts';
 import { ServiceCompiler } from '../service/service-compiler.ts';
 import { parseMac } from '../wire/ethernet.ts';
+import { giveArena, takeArena } from './arena-pool.ts';
 import { receiveBytes, SimPort } from './sim-port.ts';
 import { type Row, SimUnderlay } from './sim-underlay.ts';
 
@@ -66,7 +66,7 @@ export class SimNode {
     const { settings, seed, room } = options;
     this.#options = options;
     this.#compilers = { services: new ServiceCompiler(seed), policies: new PolicyCompiler() };
-    const arena = new Arena(ARENA_BYTES + room.linkBytes + room.reassembly * DATAGRAM_BYTES);
+    const arena = takeArena(ARENA_BYTES + room.linkBytes + room.reassembly * DATAGRAM_BYTES);
     const [macHigh, macLow] = parseMac(settings.mac);
     const { vni, podMtu: tunnelMtu, gatewayAddresses } = settings;
     const { connections: connectionsMax, affinity: affinityMax, reassembly: reassemblySlots } = room;
@@ -149,6 +149,11 @@ export class SimNode {
   wake(nowMs: number): void {
     this.links.flush(nowMs);
     expire(this.dataplane, nowMs, Infinity);
+  }
+
+  /** Its arena goes to another node: nothing may be asked of this one any more. */
+  close(): void {
+    giveArena(this.dataplane.arena);
   }
 
   #port({ mac, addresses }: PlaceSpec, portWay: number, number: number): SimPort {

@@ -64,7 +64,7 @@ export class Simulation {
   watcher: ((node: string) => void) | undefined;
   readonly #topology: Topology;
   readonly #options: SimulationOptions;
-  readonly #events = new EventQueue();
+  #events = new EventQueue();
   readonly #wakesMs = new Map<SimNode, number>();
   #nowMs = 0;
 
@@ -138,6 +138,13 @@ export class Simulation {
         this.watcher?.(name);
       }
     } while (this.#events.nextMs <= untilMs); // what timed out may have been answered
+  }
+
+  /** Its nodes are no more: what was to happen does not, and whoever sends to one, or tells one of something, throws. */
+  close(): void {
+    this.#events = new EventQueue(); // they would write to arenas that are others' now
+    for (const node of this.nodes.values()) node.close();
+    this.nodes.clear();
   }
 
   #node(name: string): SimNode {

@@ -32,14 +32,19 @@ function boundSocket(type: number, address: string, port: number, reuse: boolean
   try {
     if (family === AF_INET6) checkReturned(setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0), 'setsockopt(IPV6_V6ONLY)');
     if (reuse) checkReturned(setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1), 'setsockopt(SO_REUSEADDR)');
-    const bytes = new Uint8Array(SOCKADDR_LEN_MAX);
-    const length = writeSocketAddress(new DataView(bytes.buffer), 0, address, port);
-    check(cBind(fd, addressOf(bytes), length), `bind(${address} port ${port})`);
+    bindSocket(fd, address, port);
     return fd;
   } catch (error) {
     close(fd);
     throw error;
   }
+}
+
+/** bind(2). @throws RangeError for a bad address; SystemCallError EADDRINUSE, EADDRNOTAVAIL, EACCES. */
+export function bindSocket(fd: number, address: string, port: number): void {
+  const bytes = new Uint8Array(SOCKADDR_LEN_MAX);
+  const length = writeSocketAddress(new DataView(bytes.buffer), 0, address, port);
+  check(cBind(fd, addressOf(bytes), length), `bind(${address} port ${port})`);
 }
 
 /**

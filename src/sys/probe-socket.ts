@@ -2,6 +2,7 @@
 import { connectSocket } from './connect.ts';
 import { close, receiveMessage } from './io.ts';
 import { addressOf, check, checkReturned, libc } from './libc.ts';
+import { bindSocket } from './listen.ts';
 import { openSocket, SocketType, setOption } from './socket.ts';
 import { AF_INET, familyOf, formatAddress, parseAddress } from './socket-address.ts';
 import { ControlHeader, IO_VECTOR_LEN, IoVector, MESSAGE_HEADER_LEN, MessageHeader } from './udp.ts';
@@ -41,15 +42,18 @@ export interface ProbePeer {
 /**
  * Connected, or beginning to be; non-blocking; in the calling thread's network namespace.
  *
- * @throws RangeError for a bad address; SystemCallError ENETUNREACH, EADDRNOTAVAIL, EPERM, EMFILE.
+ * @param sourcePort undefined: any. Means nothing to raw sockets.
+ * @throws RangeError for a bad address; SystemCallError ENETUNREACH, EADDRNOTAVAIL, EPERM, EMFILE; EADDRINUSE for a
+ *   source port that another socket has.
  */
-export function openProbeSocket({ type, protocol, address, port }: ProbePeer): number {
+export function openProbeSocket({ type, protocol, address, port }: ProbePeer, sourcePort?: number): number {
   const family = familyOf(parseAddress(address));
   const kind = { stream: STREAM, datagram: SocketType.datagram, raw: SocketType.raw }[type];
   const fd = openSocket(family, kind | SocketType.nonBlocking | SocketType.closeOnExec, protocol);
   try {
     const [level, option] = family === AF_INET ? [SOL_IP, IP_RECVERR] : [SOL_IPV6, IPV6_RECVERR];
     checkReturned(setOption(fd, level, option, 1), 'setsockopt(RECVERR)');
+    if (sourcePort !== undefined && type !== 'raw') bindSocket(fd, family === AF_INET ? '0.0.0.0' : '::', sourcePort);
     connectSocket(fd, address, port);
     return fd;
   } catch (error) {

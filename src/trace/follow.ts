@@ -10,8 +10,18 @@ export interface Step extends Seen {
 
 const back: Readonly<Record<Direction, Direction>> = { forward: 'reply', reply: 'forward' };
 
-/** What a conversation begins with: the address and port that it was begun from may not be known. */
-export type Beginning = Pick<Tuple, 'protocol' | 'destination' | 'destinationPort'> & Partial<Tuple>;
+/** The first packet of a conversation, and where it comes in. Nobody else's may look like it. */
+export type Beginning = Pick<Tuple, 'protocol' | 'destination'> & {
+  /** Undefined for ICMP: its identifier stands there. */
+  readonly destinationPort?: number;
+  readonly node: string;
+  /** Undefined where nobody else asks: in a dry run. */
+  readonly sourcePort?: number;
+} & (
+    | { readonly from: 'pod'; readonly source: string }
+    /** Which of its addresses it takes is not known beforehand. */
+    | { readonly from: 'host'; readonly source?: never }
+  );
 
 /** @param seen in order of time. */
 export function follow(seen: readonly Seen[], beginning: Beginning): Step[] {
@@ -33,10 +43,11 @@ export function follow(seen: readonly Seen[], beginning: Beginning): Step[] {
   return steps;
 }
 
-function isBeginning({ tuple, outgoing, ingress, quoted }: Seen, beginning: Beginning): boolean {
-  if (outgoing || quoted !== undefined || (ingress.kind !== 'pod' && ingress.kind !== 'host')) return false;
-  const wanted = Object.entries(beginning) as [keyof Tuple, string | number][];
-  return wanted.every(([field, value]) => tuple[field] === value);
+function isBeginning(one: Seen, { node, from, ...wanted }: Beginning): boolean {
+  const { tuple, outgoing, ingress, quoted } = one;
+  if (outgoing || quoted !== undefined || one.node !== node || ingress.kind !== from) return false;
+  const fields = Object.entries(wanted) as [keyof Tuple, string | number][];
+  return fields.every(([field, value]) => tuple[field] === value);
 }
 
 /** An error goes back to who sent what it is about. */

@@ -8,7 +8,8 @@ import { protocolName } from './tuple.ts';
 export interface PolicyVerdict {
   readonly direction: 'egress' | 'ingress';
   readonly node: string;
-  readonly explanation: Explanation;
+  /** Undefined where the policies that are known say otherwise than those that judged the packet. */
+  readonly explanation: Explanation | undefined;
 }
 
 export interface Judged {
@@ -18,9 +19,12 @@ export interface Judged {
   readonly rule: RuleReference | undefined;
   /** Of a denial, all that isolate the pod in its direction; else all that have a say. */
   readonly policies: readonly RuleReference[];
-  /** Empty where no policy has a say. */
+  /** Empty where no policy has a say. `CHANGED` where no more is known. */
   readonly sentence: string;
 }
+
+/** Between the packet and this question. */
+export const CHANGED = 'policies have changed meanwhile';
 
 /** Stages behind egress policy in the stories of packets (docs/PACKET-LIFE.md): who gets there was let out. */
 const behindEgress: readonly string[] = ['route', 'ingressPolicy', 'hopLimit', 'fits', 'commit', 'output'];
@@ -37,7 +41,7 @@ export function judgeStory({ first, last }: Story, world: PolicyWorld): Judged {
       verdicts.push(verdict(world, last, 'ingress', last.tuple.source));
     }
   }
-  return { verdicts, ...decision(verdicts.map(({ explanation }) => explanation)) };
+  return { verdicts, ...decision(verdicts) };
 }
 
 function wasAsked({ outcome, judgement, stage }: Step, direction: 'egress' | 'ingress', behind: readonly string[]) {
@@ -49,15 +53,19 @@ function verdict(world: PolicyWorld, step: Step, direction: 'egress' | 'ingress'
   const asked = step.judgement?.tuple ?? { ...(afterNat(step) ?? step.tuple), source };
   const { destination, destinationPort: port } = asked;
   const question = { source: asked.source, destination, port, protocol: protocolName(asked), direction };
-  return { direction, node: step.node, explanation: explain(world, question) };
+  const explanation = explain(world, question);
+  const wasAllowed = step.judgement?.direction !== direction;
+  return { direction, node: step.node, explanation: explanation.allowed === wasAllowed ? explanation : undefined };
 }
 
-function decision(explanations: readonly Explanation[]): Omit<Judged, 'verdicts'> {
+function decision(verdicts: readonly PolicyVerdict[]): Omit<Judged, 'verdicts'> {
+  const explanations = verdicts.flatMap(({ explanation }) => explanation ?? []);
   const denied = explanations.find(({ allowed }) => !allowed);
   if (denied !== undefined) {
     const { rule, policies, sentence } = denied;
     return { rule, policies, sentence };
   }
+  if (explanations.length < verdicts.length) return { rule: undefined, policies: [], sentence: CHANGED };
   const said = explanations.filter(({ isolated }) => isolated);
   return {
     rule: said.findLast(({ rule }) => rule !== undefined)?.rule,

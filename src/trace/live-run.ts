@@ -1,4 +1,5 @@
 /** One real probe in a running cluster, and what every node has seen of it. */
+import { randomInt } from 'node:crypto';
 import type { ApiClient } from '../api/client.ts';
 import { PROBE_PATH, type ProbeBody } from '../api/probe.ts';
 import { CaptureSession } from '../capture/capture-session.ts';
@@ -7,7 +8,7 @@ import { monotonicNs } from '../nodes/monotonic.ts';
 import type { ProbeReport } from '../nodes/protocol.ts';
 import { type Beginning, follow } from './follow.ts';
 import { type Seen, seenOf } from './seen.ts';
-import { tellStory } from './story.ts';
+import { type Story, tellStory } from './story.ts';
 import { isDecided } from './verdict.ts';
 
 /** Outer headers, inner ones with options, and the quote of an ICMP error. */
@@ -17,12 +18,17 @@ const RING_BYTES = 1 << 21;
 const TOLD_MS = 100;
 /** What it takes to ask beyond what is waited for. */
 const ASKING_MS = 5000;
+/** Source ports as Linux gives them to clients (net.ipv4.ip_local_port_range), and identifiers of ICMP. */
+const PORT_FIRST = 32_768;
+const PORT_END = 61_000;
+/** Somebody may have a port already: then another is tried. */
+const PORTS_TRIED = 20;
 
 export interface LiveQuestion {
   readonly client: ApiClient;
   readonly nodes: readonly string[];
   readonly body: ProbeBody;
-  /** What its first packet looks like. */
+  /** What its first packet looks like, but for its source port: that is chosen here. */
   readonly beginning: Beginning;
   /** A program that keeps other packets out; null for none. */
   readonly filter: readonly number[] | null;
@@ -31,14 +37,21 @@ export interface LiveQuestion {
 
 export interface LiveAnswer {
   readonly report: ProbeReport;
-  /** In order of time. */
-  readonly seen: readonly Seen[];
+  readonly story: Story;
   /** Sightings that nodes had no room for. */
   readonly lost: number;
+  /** Nodes that say nothing. */
+  readonly silent: readonly string[];
 }
 
+/**
+ * The source port is chosen before anything is sent: so a packet of somebody else who asks the same of the same at that
+ * moment is never taken for the probe's.
+ */
 export async function liveRun({ client, nodes, body, beginning, filter, say }: LiveQuestion): Promise<LiveAnswer> {
   const seen: Seen[] = [];
+  let sourcePort = randomPort();
+  const story = () => tellStory(follow(seen, { ...beginning, sourcePort }));
   const ending = new AbortController();
   let told = 0;
   /** What a pod says of its own accord meanwhile may look the same. */
@@ -58,15 +71,21 @@ export async function liveRun({ client, nodes, body, beginning, filter, say }: L
       if (ending.signal.aborted || seen.length === told) return;
       const hasDrop = seen.slice(told).some(({ outcome }) => outcome < 0);
       told = seen.length;
-      if (hasDrop && isDecided(tellStory(follow(seen, beginning)))) setTimeout(() => ending.abort(), TOLD_MS);
+      if (hasDrop && isDecided(story())) setTimeout(() => ending.abort(), TOLD_MS);
     },
     begun: () => void ask(),
     say,
   });
+  const post = (asked: ProbeBody, signal: AbortSignal) =>
+    client.post<ProbeReport>(PROBE_PATH, asked, asked.timeoutMs + ASKING_MS, signal);
   const ask = async () => {
     sinceNs = monotonicNs();
     try {
-      report = await client.post<ProbeReport>(PROBE_PATH, body, body.timeoutMs + ASKING_MS, ending.signal);
+      for (let tried = 0; tried < PORTS_TRIED; tried++) {
+        if (tried > 0) sourcePort = randomPort();
+        report = await post({ ...body, sourcePort }, ending.signal);
+        if (report.portTaken !== true) break;
+      }
     } catch (error) {
       if (!ending.signal.aborted) failure = error;
     }
@@ -75,5 +94,9 @@ export async function liveRun({ client, nodes, body, beginning, filter, say }: L
   await session.run(nodes, true);
   if (failure !== undefined) throw failure;
   const lost = [...session.losses.values()].reduce((sum, count) => sum + count, 0);
-  return { report, seen, lost };
+  return { report, story: story(), lost, silent: session.silent };
+}
+
+function randomPort(): number {
+  return randomInt(PORT_FIRST, PORT_END);
 }

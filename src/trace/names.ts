@@ -33,11 +33,22 @@ export class Names {
 
   /** `shop/api` of the Service that has the address; undefined when none has. */
   service(address: string): string | undefined {
-    const found = this.#services.find(({ spec }) => {
+    const found = this.#serviceAt(address);
+    return found === undefined ? undefined : `${found.metadata.namespace}/${found.metadata.name}`;
+  }
+
+  /** `80/TCP (web)` of that Service. */
+  servicePorts(address: string): string[] {
+    return (this.#serviceAt(address)?.spec.ports ?? []).map(({ name, port, protocol = 'TCP' }) => {
+      return `${port}/${protocol}${name === undefined ? '' : ` (${name})`}`;
+    });
+  }
+
+  #serviceAt(address: string): Service | undefined {
+    return this.#services.find(({ spec }) => {
       const own = [...(spec.clusterIPs ?? [spec.clusterIP ?? '']), ...(spec.externalIPs ?? [])];
       return own.some((text) => normal(text) === address);
     });
-    return found === undefined ? undefined : `${found.metadata.namespace}/${found.metadata.name}`;
   }
 }
 

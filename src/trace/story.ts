@@ -3,6 +3,7 @@
  * function over what was seen.
  */
 import { Place as Outcome } from '../packet/outcome.ts';
+import { isLasting } from './drops.ts';
 import type { Direction, Step } from './follow.ts';
 import type { Judgement, Place } from './seen.ts';
 import { type Tuple, tupleKey } from './tuple.ts';
@@ -46,9 +47,9 @@ export interface Story {
 
 /** @param steps in order of time. */
 export function tellStory(steps: readonly Step[]): Story {
-  const there = attempt(steps.filter(isOf('forward')), firstReplyNs(steps));
+  const there = toldAttempt(steps.filter(isOf('forward')), firstReplyNs(steps));
   const replies = steps.filter(isOf('reply'));
-  const reply = attempt(replies, lastArrivalNs(replies));
+  const reply = toldAttempt(replies, arrivalNs(replies));
   const incoming = there.filter(({ outgoing }) => !outgoing);
   return {
     hops: withoutRepeats([...there, ...reply].flatMap(hopsOf)),
@@ -61,16 +62,38 @@ function isOf(direction: Direction): (step: Step) => boolean {
   return (step) => step.direction === direction;
 }
 
-/** What is sent again is told once: the last time before `untilNs`, or the first time when none is before. */
-function attempt(steps: readonly Step[], untilNs: number): Step[] {
-  const starts = steps.filter(isStart);
-  const index = Math.max(
-    0,
-    starts.findLastIndex(({ timeNs }) => timeNs < untilNs),
-  );
-  const fromNs = untilNs === Infinity ? (starts[0]?.timeNs ?? 0) : (starts[index]?.timeNs ?? 0);
-  const nextNs = (untilNs === Infinity ? starts[1] : starts[index + 1])?.timeNs ?? Infinity;
-  return steps.filter(({ timeNs }) => timeNs >= fromNs && timeNs < nextNs);
+/**
+ * What is sent again is told once: the last time before `successNs`, when it was answered or had arrived; where it never
+ * was, the time when it came furthest, the first of equals.
+ */
+function toldAttempt(steps: readonly Step[], successNs: number | undefined): readonly Step[] {
+  const starts = steps.filter(isStart).map(({ timeNs }) => timeNs);
+  const attempts = starts.map((fromNs, i) => {
+    const nextNs = starts[i + 1] ?? Infinity;
+    return steps.filter(({ timeNs }) => timeNs >= fromNs && timeNs < nextNs);
+  });
+  if (attempts.length === 0) return steps;
+  if (successNs !== undefined) {
+    const last = starts.findLastIndex((timeNs) => timeNs < successNs);
+    return attempts[Math.max(0, last)]!;
+  }
+  const ways = attempts.map(wayOf);
+  return attempts[ways.indexOf(Math.max(...ways))]!;
+}
+
+/** To its end, which is an arrival or a drop for good, goes before any loss; a known loss before what is not known. */
+function wayOf(attempt: readonly Step[]): number {
+  const drops = attempt.filter(({ outcome }) => outcome < 0);
+  const isOver = drops.length === 0 ? attempt.some(isArrival) : drops.some(({ reason }) => isLasting(reason?.name));
+  if (isOver) return Infinity;
+  const nodes = new Set(attempt.map(({ node }) => node)).size;
+  return 2 * nodes + (drops.length > 0 ? 1 : 0);
+}
+
+/** It is taken in, or leaves the cluster. */
+function isArrival({ outgoing, outcome, egress, reason }: Step): boolean {
+  if (outgoing || outcome === Outcome.Held) return false;
+  return reason !== undefined || ['pod', 'host', 'outside'].includes(egress.kind);
 }
 
 /** Where a packet comes into being: a pod or a host sends it, or a node does. */
@@ -78,14 +101,14 @@ function isStart({ outgoing, originated, ingress }: Step): boolean {
   return originated || (!outgoing && (ingress.kind === 'pod' || ingress.kind === 'host'));
 }
 
-function firstReplyNs(steps: readonly Step[]): number {
-  return steps.find(isOf('reply'))?.timeNs ?? Infinity;
+function firstReplyNs(steps: readonly Step[]): number | undefined {
+  return steps.find(isOf('reply'))?.timeNs;
 }
 
 /** When an answer reached a pod or host again. */
-function lastArrivalNs(replies: readonly Step[]): number {
+function arrivalNs(replies: readonly Step[]): number | undefined {
   const arrival = replies.find(({ outgoing, outcome, hop }) => outgoing && outcome >= 0 && !hop.endsWith(':underlay'));
-  return arrival === undefined ? Infinity : arrival.timeNs + 1;
+  return arrival === undefined ? undefined : arrival.timeNs + 1;
 }
 
 function hopsOf(step: Step): StoryHop[] {

@@ -18,10 +18,12 @@ export function traceText(trace: Trace): string {
   return `${lines.map(harmless).join('\n')}\n`;
 }
 
-/** The outcome, and why. A denial's sentence begins with the outcome already. */
-function lastLine({ outcome, reason, explanation }: Trace): string {
+/** The outcome, and why, unless a hop has said so. A denial's sentence begins with the outcome already. */
+function lastLine({ outcome, reason, explanation, hops }: Trace): string {
   if (explanation.startsWith(`${outcome}: `)) return explanation;
-  return `${outcome}: ${reason}${explanation === '' ? '' : `; ${explanation}`}`;
+  const isTold = (sentence: string) => hops.some(({ words }) => words.endsWith(sentence));
+  const news = explanation === '' || explanation.split('; ').every(isTold) ? '' : `; ${explanation}`;
+  return `${outcome}: ${reason}${news}`;
 }
 
 function hopLines(hops: readonly TraceHop[]): string[] {

@@ -1,8 +1,9 @@
 /** A whole trace: what was asked, what came of it, and its story with what policies said, ready to be shown. Pure. */
 import type { PolicyWorld, RuleReference } from '../network-policy/policy-world.ts';
 import type { ProbeReport } from '../nodes/protocol.ts';
+import type { DropName } from '../packet/outcome.ts';
 import type { Direction } from './follow.ts';
-import { type Judged, judgeStory, type PolicyVerdict } from './judge.ts';
+import { CHANGED, type Judged, judgeStory, type PolicyVerdict } from './judge.ts';
 import type { Names } from './names.ts';
 import type { HopKind, Story, StoryHop } from './story.ts';
 import { endText, hasPorts, type Tuple, tupleText } from './tuple.ts';
@@ -61,28 +62,45 @@ export interface TraceInput {
 
 const nothing: Judged = { verdicts: [], rule: undefined, policies: [], sentence: '' };
 const NS_PER_MS = 1e6;
+const NO_SERVICE_PORT: DropName = 'NoServicePort';
 
 export function makeTrace({ question, report, story, names, world, dryRun }: TraceInput): Trace {
   const { outcome, reason } = verdictOf(report, story, question.protocol);
   const judged = world === undefined ? nothing : judgeStory(story, world);
   const { rule, policies, sentence } = judged;
-  const drop = story.hops.findLast(({ kind }) => kind === 'dropped')?.reason;
-  const isDenied = judged.verdicts.some(({ explanation }) => !explanation.allowed);
-  const meaning = drop === undefined || isDenied || outcome === 'delivered' ? '' : drop.means;
+  const drop = outcome === 'delivered' ? undefined : story.hops.findLast(({ kind }) => kind === 'dropped');
+  // What a denial means, policies say, where they are known.
+  const explained = drop?.judgement !== undefined && sentence !== '' ? undefined : drop;
   return {
     outcome,
     reason,
     rule,
     policies,
-    hops: traceHops(story, judged.verdicts, names),
-    explanation: meaning === '' ? sentence : meaning,
+    hops: traceHops(story, { verdicts: judged.verdicts, explained, names }),
+    explanation: explained === undefined ? sentence : dropMeaning(explained, names),
     question,
     dryRun,
   };
 }
 
+/** Of a Service that lacks the port, those that it has. */
+function dropMeaning({ reason, tuple }: StoryHop, names: Names): string {
+  const { name = '', means = '' } = reason ?? {};
+  if (name !== NO_SERVICE_PORT) return means;
+  const ports = names.servicePorts(tuple.destination);
+  const service = names.service(tuple.destination);
+  return service === undefined ? means : `${means} Service ${service} has ${ports.join(', ') || 'no port'}.`;
+}
+
+interface Telling {
+  readonly verdicts: readonly PolicyVerdict[];
+  /** The drop that the outcome explains. */
+  readonly explained: StoryHop | undefined;
+  readonly names: Names;
+}
+
 /** Verdicts stand between what the packet was when it was judged and where it went. */
-function traceHops({ hops }: Story, verdicts: readonly PolicyVerdict[], names: Names): TraceHop[] {
+function traceHops({ hops }: Story, { verdicts, explained, names }: Telling): TraceHop[] {
   const startNs = hops[0]?.timeNs ?? 0;
   const waiting = [...verdicts];
   return hops.flatMap((hop) => {
@@ -91,19 +109,30 @@ function traceHops({ hops }: Story, verdicts: readonly PolicyVerdict[], names: N
     const isAfter = direction === 'forward' && !['received', 'translated'].includes(kind);
     const asked = isAfter ? waiting.filter((verdict) => verdict.node === node) : [];
     for (const verdict of asked) waiting.splice(waiting.indexOf(verdict), 1);
-    return [...asked.map((verdict) => policyHop(verdict, ms)), shownHop(hop, ms, names)];
+    return [
+      ...asked.map((verdict) => policyHop(verdict, ms)),
+      shownHop(hop, ms, { names, isExplained: hop === explained }),
+    ];
   });
 }
 
 function policyHop({ direction, node, explanation }: PolicyVerdict, ms: number): TraceHop {
+  const head = { direction: 'forward', node, kind: 'policy', ms } as const;
+  if (explanation === undefined) return { ...head, words: `${direction} policy: ${CHANGED}` };
   const { rule, allowed, policies, sentence } = explanation;
   const deniers = policies.map(({ name }) => name).join(', ');
   // The whole sentence of a denial is the outcome's.
   const words = `${direction} policy: ${allowed ? sentence : `no rule of ${deniers} allows it`}`;
-  return { direction: 'forward', node, kind: 'policy', ms, ...(rule === undefined ? {} : { rule }), words };
+  return { ...head, ...(rule === undefined ? {} : { rule }), words };
 }
 
-function shownHop(hop: StoryHop, ms: number, names: Names): TraceHop {
+interface Showing {
+  readonly names: Names;
+  /** The outcome says what it means. */
+  readonly isExplained: boolean;
+}
+
+function shownHop(hop: StoryHop, ms: number, showing: Showing): TraceHop {
   const { direction, node, kind, place, tuple, after, reason, stage } = hop;
   return {
     ...{ direction, node, kind, ms },
@@ -112,11 +141,11 @@ function shownHop(hop: StoryHop, ms: number, names: Names): TraceHop {
     ...(after === undefined ? {} : { becomes: tupleText(after) }),
     ...(reason === undefined ? {} : { reason: reason.name }),
     ...(stage === undefined ? {} : { stage }),
-    words: hopWords(hop, names),
+    words: hopWords(hop, showing),
   };
 }
 
-function hopWords(hop: StoryHop, names: Names): string {
+function hopWords(hop: StoryHop, { names, isExplained }: Showing): string {
   const { kind, place, tuple, words, stage } = hop;
   const packet = `${words === '' ? '' : `${words} `}${tupleText(tuple)}`;
   switch (kind) {
@@ -135,7 +164,7 @@ function hopWords(hop: StoryHop, names: Names): string {
     case 'consumed':
       return `ends here: ${reasonWords(hop)}`;
     case 'dropped':
-      return `DROPPED at ${stage}: ${reasonWords(hop)}`;
+      return `DROPPED at ${stage}: ${isExplained ? hop.reason?.name : reasonWords(hop)}`;
   }
 }
 

@@ -1,6 +1,6 @@
 /** What a trace comes to: what the asker saw, and what nodes saw of it. Pure. */
 import type { ProbeReport } from '../nodes/protocol.ts';
-import type { DropName } from '../packet/outcome.ts';
+import { isLasting, LINK_LOSS } from './drops.ts';
 import type { Story } from './story.ts';
 
 export type TraceOutcome = 'delivered' | 'refused' | 'rejected' | 'dropped' | 'lost';
@@ -13,8 +13,6 @@ export interface TraceVerdict {
 
 type Report = Pick<ProbeReport, 'outcome' | 'detail'>;
 
-const LOST: DropName = 'LinkLoss';
-
 /**
  * - `delivered`: the far end answered; a datagram that wants no answer: its pod took it.
  * - `refused`: the far end said no. `rejected`: a node said no, with a packet. `dropped`: silently.
@@ -24,8 +22,8 @@ export function verdictOf({ outcome, detail }: Report, { hops }: Story, protocol
   if (outcome === 'delivered') return { outcome, reason: detail };
   const drop = hops.findLast(({ kind }) => kind === 'dropped');
   const name = drop?.reason?.name;
-  if (name === LOST && outcome === 'no-answer') return { outcome: 'lost', reason: 'link-loss' };
-  if (name !== undefined && name !== LOST) {
+  if (name === LINK_LOSS && outcome === 'no-answer') return { outcome: 'lost', reason: 'link-loss' };
+  if (name !== undefined && name !== LINK_LOSS) {
     const isTold = outcome !== 'no-answer' || hops.some(({ kind }) => kind === 'answered');
     return { outcome: isTold ? 'rejected' : 'dropped', reason: name };
   }
@@ -38,10 +36,7 @@ export function verdictOf({ outcome, detail }: Report, { hops }: Story, protocol
   return { outcome: 'lost', reason: 'no-answer' };
 }
 
-/** Drops that a packet which is sent again may be spared: the others end a trace at once. */
-const passing: readonly DropName[] = [LOST, 'LinkQueueFull', 'PortBusy', 'PortDown', 'UnderlayBusy', 'ConntrackFull'];
-
 /** Has a node said no for good? */
 export function isDecided({ hops }: Story): boolean {
-  return hops.some(({ kind, reason }) => kind === 'dropped' && !passing.some((name) => name === reason?.name));
+  return hops.some(({ kind, reason }) => kind === 'dropped' && isLasting(reason?.name));
 }

@@ -37,6 +37,8 @@ describe('POST /apis/podwire.dev/v1/probe', () => {
   test('TCP, and a second, where nothing else is said; ICMP needs no port', async () => {
     const least = await client.post<ProbeReport>(PROBE_PATH, { from, address: 'fd00::1', port: 65_535 });
     expect(least.detail).toContain('{"address":"fd00::1","port":65535,"protocol":"TCP","timeoutMs":1000}');
+    const chosen = await client.post<ProbeReport>(PROBE_PATH, { ...whole, sourcePort: 40_000 });
+    expect(chosen.detail).toContain('"timeoutMs":50,"sourcePort":40000}');
     const ping = await client.post<ProbeReport>(PROBE_PATH, { from, address: '10.0.0.1', protocol: 'ICMP' });
     expect(ping.detail).toContain('"port":0,"protocol":"ICMP"');
   });
@@ -52,6 +54,8 @@ describe('POST /apis/podwire.dev/v1/probe', () => {
     [{ port: 0 }, 400, 'port: expected a number from 1 to 65535'],
     [{ port: 65_536 }, 400, 'port: expected'],
     [{ port: '80' }, 400, 'port: expected'],
+    [{ sourcePort: 0 }, 400, 'sourcePort: expected a number from 1 to 65535'],
+    [{ sourcePort: 65_536 }, 400, 'sourcePort: expected'],
     [{ timeoutMs: 0 }, 400, 'timeoutMs: expected a number from 1 to 60000'],
     [{ timeoutMs: 60_001 }, 400, 'timeoutMs: expected'],
   ] as const) {

@@ -63,6 +63,64 @@ async function session(world: (revision: number) => Promise<object>): Promise<(s
   return seen;
 }
 
+/** Bytes of a node that has begun and has nothing to tell. */
+const idle = noteSighting(SightingKind.Quiet, 1);
+
+/** A session with n1, which tells, and n2, which does what is asked of it. */
+async function pair(n2: (socket: PassThrough) => void): Promise<{ begunMs: number; silent: string[]; said: string[] }> {
+  const client = {
+    get: async (path: string) => ({ ...scene, node: path.includes('/n1/') ? 'n1' : 'n2' }),
+    upgrade: async (path: string) => {
+      const socket = new PassThrough();
+      const tell = setInterval(() => socket.write(idle), 20);
+      socket.on('finish', () => clearInterval(tell));
+      if (path.includes('/n2/')) {
+        clearInterval(tell);
+        n2(socket);
+      }
+      return { socket, head: new Uint8Array(0) };
+    },
+  };
+  const said: string[] = [];
+  const beganMs = performance.now();
+  let begunMs = Infinity;
+  let silent: string[] = [];
+  const one = new CaptureSession(client as never, {
+    request: () => ({}) as never,
+    sighting: () => {},
+    flush: () => {},
+    begun: () => {
+      begunMs = Math.min(begunMs, performance.now() - beganMs);
+      setTimeout(() => {
+        ({ silent } = one);
+        one.stop();
+      }, 100);
+    },
+    say: (message) => void said.push(message),
+  });
+  await one.run(['n1', 'n2'], true);
+  return { begunMs, silent, said };
+}
+
+describe('a session begins', () => {
+  test('without a node that says nothing, and says so', async () => {
+    const { begunMs, silent, said } = await pair((socket) => socket.on('finish', () => socket.destroy()));
+    expect(begunMs).toBeGreaterThan(900);
+    expect(begunMs).toBeLessThan(3000);
+    expect(silent).toEqual(['n2']);
+    expect(said[0]).toBe('node n2 says nothing; its packets may come late');
+  });
+
+  test('when the slower of two has begun', async () => {
+    const { begunMs, silent, said } = await pair((socket) => {
+      setTimeout(() => socket.write(idle), 200);
+    });
+    expect(begunMs).toBeGreaterThan(190);
+    expect(begunMs).toBeLessThan(900);
+    expect([silent, said]).toEqual([[], []]);
+  });
+});
+
 function answer(revision: number): object {
   const world = worldOf(policy(`policy-${revision}`, 1, {}));
   return { ...world, revision, policies: world.policies.map((one) => ({ ...one, places: {} })) };

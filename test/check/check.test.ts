@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readCaptureFile } from '../../src/capture/read-capture.ts';
-import { captureName } from '../../src/check/ask.ts';
+import { captureName } from '../../src/check/captures.ts';
 import { usage } from '../../src/cli/check.ts';
 import { CheckFolder, podYaml, type Said } from './check-command.ts';
 
@@ -109,6 +109,92 @@ describe('podwire check', () => {
     const { code, stderr } = await folder.check(other, '--expect', expected);
     expect(code).toBe(0);
     expect(stderr).toContain(`${idle}:1:1: skipped expectations, which \`podwire check --expect\` reads\n`);
+  });
+
+  test('removes captures of an earlier check, and nothing else', async () => {
+    const old = join(folder.path, 'old');
+    mkdirSync(join(old, '003-a-to-b-tcp-80.pcapng'), { recursive: true });
+    const kept = ['mine.pcapng', '01-a-to-b-tcp-80.pcapng', '001-notes.pcapng', '001-a-to-b-tcp-80.pcapng.gz'];
+    for (const name of kept) writeFileSync(join(old, name), '');
+    for (const name of ['001-a-to-b-tcp-80.pcapng', '1001-a_x-to-svc_b-icmp.pcapng'])
+      writeFileSync(join(old, name), '');
+    expect(await check(paths.policy, '--captures', old)).toMatchObject({ code: 0 });
+    expect(readdirSync(old).sort()).toEqual([...kept, '003-a-to-b-tcp-80.pcapng'].sort());
+  });
+
+  test('removes folders that it has made for nothing, and no others', async () => {
+    const outer = join(folder.path, 'outer');
+    expect(await check(paths.policy, '--captures', join(outer, 'inner'))).toMatchObject({ code: 0 });
+    expect(existsSync(outer)).toBe(false);
+    mkdirSync(outer);
+    const nobody = folder.write('nobody.yaml', 'allow: [{from: api, to: nobody, port: 80}]\n');
+    const words = [paths.pods, '--expect', nobody, '--captures', join(outer, 'inner')];
+    expect(await folder.check(...words)).toMatchObject({ code: 2 });
+    expect(readdirSync(outer)).toEqual([]);
+  });
+
+  test('refuses a folder that cannot be one before it asks; none needs none', async () => {
+    const { code, stdout, stderr } = await check(paths.wrong, '--captures', join(paths.pods, 'inner'));
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^--captures .*: E[A-Z]+: .*; `--captures none` does without\n$/);
+    expect(await check(paths.wrong, '--captures', 'none')).toMatchObject({ code: 1 });
+  });
+
+  test('keeps its report where a capture cannot be written', async () => {
+    const full = join(folder.path, 'full');
+    mkdirSync(join(full, '001-default_api-to-default_db-tcp-80.pcapng'), { recursive: true });
+    const { code, stdout, stderr } = await check(paths.wrong, '--captures', full);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/expected allowed \(.*\), was blocked\n.*\n {4}packets: none \(.*\)\n/);
+    expect(stdout).toContain(`    packets: ${join(full, '002-default_web-to-default_db-tcp-80.pcapng')}\n`);
+    expect(stderr).toContain('note: packets of 1 of the differences could not be kept: ');
+    expect(existsSync(join(full, '001-default_api-to-default_db-tcp-80.pcapng'))).toBe(true);
+    const { pairs } = JSON.parse((await check(paths.wrong, '-o', 'json', '--captures', full)).stdout);
+    expect(pairs[0].captureFailure).toContain('001-default_api-to-default_db-tcp-80.pcapng');
+    expect((await check(paths.wrong, '-o', 'tap', '--captures', full)).stdout).toContain('; packets: none (');
+  });
+
+  test('counts the time since the command began', async () => {
+    const before = performance.now();
+    const { elapsedMs } = JSON.parse((await check(paths.policy, '-o', 'json')).stdout);
+    expect(elapsedMs).toBeGreaterThan(Math.floor(before));
+    expect(elapsedMs).toBeLessThanOrEqual(Math.ceil(performance.now()));
+  });
+
+  test('tells pods of a workload with the same fault in one block, with the packets of each', async () => {
+    const template = '{metadata: {labels: {app: many}}, spec: {containers: [{name: c, image: x}]}}';
+    const many = folder.write(
+      'many.yaml',
+      `apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: many}\nspec: {replicas: 2, selector: {matchLabels: {app: many}}, template: ${template}}\n`,
+    );
+    const expected = folder.write(
+      'many-allowed.yaml',
+      'allow: [{from: {podSelector: {app: many}}, to: db, port: 80}]\n',
+    );
+    const words = [paths.pods, paths.policy, many, '--expect', expected, '--captures', captures()];
+    const { stdout } = await folder.check(...words);
+    expect(stdout.match(/^! .*$/gm)).toEqual([
+      `! 2 pods of default/many → default/db TCP 80: expected allowed (${expected}:1), was blocked`,
+    ]);
+    expect(stdout.match(/ {4}packets: .*/g)).toEqual(
+      [1, 2].map((n) => `    packets: ${captures()}/00${n}-default_many-${n - 1}-to-default_db-tcp-80.pcapng`),
+    );
+    const markdown = (await folder.check(...words, '-o', 'markdown')).stdout;
+    expect(markdown.match(/^\| 2 pods of default\/many \| .*$/gm)).toHaveLength(1);
+  });
+
+  test('tells what policies do not do, and what default does not ask', async () => {
+    const odd = folder.write('odd.yaml', policy('apii'));
+    const quiet = 'apiVersion: v1\nkind: Pod\nmetadata: {name: quiet}\nspec: {containers: [{name: c, image: x}]}\n';
+    const expected = folder.write('all.yaml', 'default: allow\n');
+    const words = [paths.pods, folder.write('quiet.yaml', quiet), odd, '--expect', expected, '--captures', 'none'];
+    const { stderr, stdout } = await folder.check(...words, '-o', 'json');
+    const lines = stderr.split('\n');
+    expect(lines[0]).toContain(`${odd}:8:`);
+    expect(lines[0]).toContain('NetworkPolicy default/db-allow-api: spec.ingress[0]');
+    const note = `${expected}:1:10: default: allow tries no way to default/quiet: it declares no containerPort`;
+    expect(lines[1]).toBe(note);
+    expect(JSON.parse(stdout).notes).toEqual([note]);
   });
 
   test('as JSON', async () => {
@@ -247,6 +333,16 @@ describe('podwire check', () => {
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain(`${manifest}:3:`);
     expect(stderr).toContain(`${expected}:1:9: allow[0]: found no to`);
+  });
+
+  test('tells of expectations that cannot be read, and of those that mean nobody, at once', async () => {
+    const expected = folder.write('faulty.yaml', 'allow:\n- {from: api}\n- {from: api, to: dbb, port: 80}\n');
+    const { code, stderr } = await folder.check(paths.pods, '--expect', expected);
+    expect(code).toBe(2);
+    expect(stderr.match(/^.*(allow|expectations).*$/gm)).toEqual([
+      expect.stringContaining(`${expected}:2:3: allow[0]: found no to`),
+      expect.stringContaining(`${expected}:3:3: allow[1]: there is no pod default/dbb`),
+    ]);
   });
 
   test('doubts what no policy blocks', async () => {

@@ -33,7 +33,7 @@ function pairs(...lines: string[]): CheckedPair[] {
         ...{ expected: 'allow', refusedMeans: 'neither', place: undefined },
       },
       answer: { outcome: 'delivered', reason: '', rule: undefined, policies: [], explanation: undefined },
-      ...{ actual, ok: !mark.endsWith('!'), why: '', capture: undefined },
+      ...{ actual, ok: !mark.endsWith('!'), why: '', capture: undefined, captureFailure: undefined },
     };
   });
 }

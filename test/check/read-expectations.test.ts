@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readExpectations } from '../../src/check/read-expectations.ts';
+import { type ExpectationError, readExpectations } from '../../src/check/read-expectations.ts';
 import { ManifestError } from '../../src/cluster/source.ts';
 import { kinds } from '../../src/store/resources.ts';
 import { Random } from '../support/random.ts';
@@ -25,12 +25,42 @@ function problems(text: string): string[] {
   return [];
 }
 
+describe('what is no expectation', () => {
+  const manifest = 'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: []}\n';
+
+  test.each([
+    ['objects', `${manifest}---\n${manifest}`, 'e.yaml:1:1'],
+    ['objects among expectations', `allow: [{from: 1}]\n---\n${manifest}`, 'e.yaml:3:1'],
+    ['a list of them', '- {apiVersion: v1, kind: Pod}\n- {apiVersion: v1, kind: Pod}\n', 'e.yaml:1:1'],
+    ['one without a version', 'kind: NetworkPolicy\nspec: {}\n', 'e.yaml:1:1'],
+  ])('but Kubernetes objects is told in one line: %s', (_, text, place) => {
+    expect(problems(text)).toEqual([`${place}: these are Kubernetes objects, not expectations`]);
+  });
+
+  test('nor YAML is told once', () => {
+    const found = problems('allow: [{from: a\n');
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.join()).not.toContain('found no expectations');
+    expect(problems('# nothing\n')).toEqual(['e.yaml: found no expectations, expected allow, deny or default']);
+  });
+
+  test('leaves the others readable', () => {
+    try {
+      read('allow: [{from: a}, {from: a, to: b, port: 80}]');
+      expect.unreachable();
+    } catch (error) {
+      expect((error as ExpectationError).others).toMatchObject([{ path: 'allow[1]', port: 80 }]);
+    }
+  });
+});
+
 describe('expectations', () => {
   test('have a default, ignore when left out, and lists with their places', () => {
     const { default: fallback, list } = read(
       'default: deny\nallow:\n- {from: a, to: b, port: 80}\ndeny:\n- {from: b, to: a}\n',
     );
     expect(fallback).toBe('deny');
+    expect(read('allow: []\ndefault: deny').defaultPlace).toMatchObject({ file: 'e.yaml', line: 2 });
     expect(list).toMatchObject([
       {
         verdict: 'allow',

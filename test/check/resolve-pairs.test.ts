@@ -62,12 +62,12 @@ let view: ClusterView;
 
 beforeAll(async () => {
   const read = readManifests([{ file: 'm.yaml', text: manifests }]);
-  backend = await startSimBackend({ manifests: read, nodes: 2, seed: 1 });
+  backend = await startSimBackend({ manifests: read, nodes: 2, seed: 1, note: () => {} });
   view = await backend.view();
 });
 
-function resolve(text: string) {
-  return resolvePairs(readExpectations([{ file: 'e.yaml', text }], 'default'), view);
+function resolve(text: string, inside = view) {
+  return resolvePairs(readExpectations([{ file: 'e.yaml', text }], 'default'), inside);
 }
 
 /** Pod names without what a workload adds. */
@@ -79,9 +79,9 @@ function asked(text: string): string[] {
   return words(resolve(text).pairs);
 }
 
-function problems(text: string): string[] {
+function problems(text: string, inside = view): string[] {
   try {
-    resolve(text);
+    resolve(text, inside);
   } catch (error) {
     if (error instanceof ManifestError) return error.message.split('\n');
     throw error;
@@ -184,8 +184,30 @@ test('pods that have ended, or have no address, are nobody', () => {
     pod('waits', { phase: 'Pending' }),
     pod('runs', { phase: 'Running', podIP: '10.244.0.3' }),
   ];
-  expect(new ClusterView(new Map([[kinds.Pod, pods]])).pods.map(({ metadata }) => metadata.name)).toEqual(['runs']);
+  expect(
+    new ClusterView(new Map([[kinds.Pod, pods]]), view.networks).pods.map(({ metadata }) => metadata.name),
+  ).toEqual(['runs']);
 });
+
+test('by default nobody is asked about pods that declare no ports: a note names them', () => {
+  expect(resolve('default: deny').notes).toEqual([
+    'e.yaml:1:10: default: deny tries no way to third/u1, third/u2, third/u3: they declare no containerPort',
+  ]);
+  expect(resolve('allow: [{from: a, to: b}]').notes).toEqual([]);
+});
+
+test("a node's own address of the pod network is the node", () => {
+  expect(resolve('allow: [{from: a, to: 10.244.0.1, port: 80}]').pairs[0]!.to).toMatchObject({
+    ...{ name: 'node/n1', endpoint: '10.244.0.1', outside: false },
+  });
+});
+
+/** Of another cluster. */
+async function problemsOf(manifests: string, text: string): Promise<string[]> {
+  const read = readManifests([{ file: 'm.yaml', text: manifests }]);
+  const other = await startSimBackend({ manifests: read, nodes: 1, seed: 1, note: () => {} });
+  return problems(text, await other.view());
+}
 
 describe('an expectation is refused that', () => {
   test.each([
@@ -256,6 +278,50 @@ describe('an expectation is refused that', () => {
     expect(found).toHaveLength(1);
     expect(found[0]).toContain(expected);
     expect(found[0]).toMatch(/^e\.yaml:1:\d+: (allow|deny)\[0\]: /);
+  });
+
+  test.each([
+    ['10.244.0.99', 'nobody has 10.244.0.99, of the pod network 10.244.0.0/16; near it are '],
+    ['10.96.200.1', 'nobody has 10.96.200.1, of the Service network 10.96.0.0/16; near it are svc/'],
+    ['fd00:10:244::99', 'nobody has fd00:10:244::99, of the pod network fd00:10:244::/56; near it are '],
+    ['127.0.0.1', '127.0.0.1 is loopback: no packet leaves for it, whatever policies say'],
+    ['::1', '::1 is loopback'],
+    ['169.254.169.254', '169.254.169.254 is link-local'],
+    ['fe80::1', 'fe80::1 is link-local'],
+    ['224.0.0.251', '224.0.0.251 is multicast'],
+    ['239.255.255.255', '239.255.255.255 is multicast'],
+    ['ff02::1', 'ff02::1 is multicast'],
+    ['0.0.0.0', '0.0.0.0 is unspecified'],
+    ['::', ':: is unspecified'],
+    ['255.255.255.255', '255.255.255.255 is broadcast'],
+  ])('means %s, which nobody can have', (address, expected) => {
+    for (const verdict of ['allow', 'deny']) {
+      for (const to of [`"${address}"`, `{ip: "${address}"}`]) {
+        const found = problems(`${verdict}: [{from: a, to: ${to}, port: 80}]`);
+        expect(found).toHaveLength(1);
+        expect(found[0]).toContain(`e.yaml:1:${verdict === 'allow' ? 9 : 8}: ${verdict}[0]: ${expected}`);
+      }
+    }
+  });
+
+  test('means nobody, and names those with the nearest addresses', () => {
+    const [ip = ''] = podAddresses(view.pods.find(({ metadata }) => metadata.name === 'b')!);
+    const taken = new Set([...view.addresses()].map(([address]) => address));
+    const base = ip.slice(0, ip.lastIndexOf('.') + 1);
+    const free = Array.from({ length: 250 }, (_, i) => i + 2).find((last) => !taken.has(`${base}${last}`))!;
+    const [found = ''] = problems(`allow: [{from: a, to: ${base}${free}, port: 80}]`);
+    const near = found.slice(found.indexOf('near it are '));
+    expect(near.match(/\([^)]*\)/g)).toEqual([1, 2, 3].map((less) => `(${base}${free - less})`));
+  });
+
+  test('by default asks nothing, with its line', async () => {
+    const wanted = (pods: string, text: string) => problemsOf(pods, `allow: []\n${text}\n`);
+    expect(await wanted(quietPod('p', true) + quietPod('q', true), 'default: deny')).toEqual([
+      'e.yaml:2:10: default: deny asks nothing, as no pod declares a containerPort: it could not fail',
+    ]);
+    expect(await wanted(podYaml('a', {}), 'default: allow')).toEqual([
+      'e.yaml:2:10: default: allow asks nothing, as there are no two pods: it could not fail',
+    ]);
   });
 
   test('contradicts another, with both lines', () => {

@@ -74,7 +74,7 @@ describe('the pod of a workload', () => {
   });
 
   test.each([
-    [['nobody'], 1, 'pods "nobody" not found in namespace "default", nor a workload of that name'],
+    [['nobody'], 1, 'pods "nobody" not found in namespace "default", nor a workload or Service of that name'],
     [['-n', 'elsewhere', 'web'], 1, 'pods "web" not found in namespace "elsewhere"'],
     [['deploy/nobody'], 1, 'Error from server (NotFound): deployments.apps "nobody" not found'],
     [['sts/none'], 2, 'statefulset.apps/none has no Ready pod (of 0)'],

@@ -72,6 +72,7 @@ describe('the ends of a trace', () => {
       ports,
       selector: { app: 'db' },
     });
+    create('Service', 'strange', { clusterIP: 'FD00:0::7', clusterIPs: ['FD00:0::7'], ports, selector: {} });
     create('Service', 'only', { clusterIP: '10.96.0.8', clusterIPs: ['10.96.0.8'], ports, selector: { app: 'db' } });
     create('Service', 'headless', { clusterIP: 'None', ports, selector: { app: 'db' } });
     asker = await findAsker(client, 'web', 'shop', nodes, '');
@@ -84,13 +85,14 @@ describe('the ends of a trace', () => {
   test('a pod asks, or a node', async () => {
     expect(asker).toEqual({
       from: { namespace: 'shop', pod: 'web' },
-      node: 'n1',
+      ...{ node: 'n1', isHost: false },
       addresses: ['10.244.0.2', 'fd00:10:244::2'],
       words: 'pod shop/web on n1',
       notes: [],
     });
     expect(await findAsker(client, 'node/n1', 'shop', nodes, '')).toMatchObject({
       from: { node: 'n1' },
+      isHost: true,
       addresses: ['172.18.0.2'],
       words: 'node n1',
     });
@@ -105,6 +107,7 @@ describe('the ends of a trace', () => {
       ...{ address: '10.96.0.7', port: 80, protocol: 'TCP' },
       words: 'Service shop/db (10.96.0.7), port 80',
     });
+    expect((await find('strange:80')).address).toBe('fd00::7'); // as packets have it
     expect((await find('db:80')).service?.metadata.name).toBe('db');
     expect(await find('db', 'TCP')).toMatchObject({ address: '10.244.0.3', port: 5432, service: undefined });
     expect(await find('pod/db:80')).toMatchObject({ address: '10.244.0.3', port: 80 });
@@ -161,11 +164,13 @@ describe('the ends of a trace', () => {
     ['db:', 'nothing behind the colon'],
     ['10.0.0.1', 'which port?'],
     ['10.0.0.1:http', 'an address has no port names'],
-    ['10.0.0.1:0', 'an address has no port names'],
-    ['db:65536', 'has no port named "65536"'],
+    ['10.0.0.1:0', '0 is not a port: 1 to 65535'],
+    ['db:65536', '"db:65536": 65536 is not a port: 1 to 65535'],
+    ['nobody:0', '0 is not a port'],
+    ['[fd00::1]:99999', '99999 is not a port'],
     ['pod/db:http', 'pod shop/db on n1 has no port named "http"'],
     ['cat', 'declares no port; say which one is meant: cat:PORT'],
-    ['nobody:80', 'not found'],
+    ['nobody:80', 'not found in namespace "shop", nor a workload or Service of that name'],
     ['svc/nobody:80', 'not found'],
     ['node/n7:80', 'nodes "n7" not found'],
     ['a/b/c/d:80', 'is no endpoint'],

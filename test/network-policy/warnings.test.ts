@@ -1,67 +1,7 @@
-import type { NetworkPolicySpec } from 'kubernetes-types/networking/v1.d.ts';
 import { describe, expect, test } from 'vitest';
-import { networkPolicyKind } from '../../src/cluster/kinds/network-policy.ts';
-import type { NamedPort, PolicyWorld, WorldPod, WorldPolicy } from '../../src/network-policy/policy-world.ts';
+import type { WorldPolicy } from '../../src/network-policy/policy-world.ts';
 import { policyWarnings } from '../../src/network-policy/warnings.ts';
-
-type Labels = Readonly<Record<string, string>>;
-
-let pods = 0;
-
-function pod(key: string, labels: Labels, more: Partial<WorldPod> = {}): WorldPod {
-  const [namespace = '', name = ''] = key.split('/');
-  const addresses = [`10.244.0.${++pods % 250}`];
-  return { namespace, name, labels, addresses, node: 'n1', hostNetwork: false, ports: [], ...more };
-}
-
-function port(name: string, number: number, protocol: NamedPort['protocol'] = 'TCP'): NamedPort {
-  return { name, port: number, protocol };
-}
-
-function policy(namespace: string, name: string, spec: Partial<NetworkPolicySpec>): WorldPolicy {
-  const object = {
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'NetworkPolicy',
-    metadata: { name },
-    spec: structuredClone(spec),
-  };
-  networkPolicyKind.complete!(object as never);
-  return { namespace, name, spec: object.spec as NetworkPolicySpec, placeOf: () => undefined };
-}
-
-const app = (value: string) => ({ podSelector: { matchLabels: { app: value } } });
-const namespace = (name: string, labels: Labels = {}) => ({
-  name,
-  labels: { 'kubernetes.io/metadata.name': name, ...labels },
-});
-
-const api = pod('shop/api-1', { app: 'api', tier: 'back' }, { ports: [port('http', 8080), port('metrics', 9090)] });
-const web = pod('shop/web-1', { app: 'web', tier: 'front' }, { ports: [port('http', 80)] });
-const db = pod('shop/db-1', { app: 'db', tier: 'back' }, { ports: [port('postgres', 5432), port('stats', 53, 'UDP')] });
-const edge = pod('front/edge-1', { app: 'edge' });
-const hostAgent = pod('ops/agent-1', { app: 'agent' }, { hostNetwork: true, addresses: ['172.18.0.2'] });
-const dns = pod('kube-system/coredns-1', { 'k8s-app': 'kube-dns' }, { ports: [port('dns', 53, 'UDP')] });
-
-const all = [api, web, db, edge, hostAgent, dns];
-const namespaces = [
-  namespace('shop', { team: 'sales' }),
-  namespace('front', { team: 'web' }),
-  ...['ops', 'kube-system', 'empty'].map((name) => namespace(name)),
-];
-const addresses = {
-  podSubnets: ['10.244.0.0/16', 'fd00:10:244::/56'],
-  serviceSubnets: ['10.96.0.0/16'],
-  services: [
-    { namespace: 'shop', name: 'db', addresses: ['10.96.0.7'], selector: { app: 'db' } },
-    { namespace: 'shop', name: 'outside', addresses: ['10.96.0.8'], selector: {} },
-  ],
-};
-
-/** `path: message` of what is told of the policies, in a world that has them and nothing else. */
-function told(policies: readonly WorldPolicy[], there: readonly WorldPod[] = all): string[] {
-  const world: PolicyWorld = { revision: 1, namespaces, pods: there, policies };
-  return policyWarnings(world, addresses, policies).map(({ path, message }) => `${path}: ${message}`);
-}
+import { all, api, app, db, facts, namespaces, pod, policy, service, services, told, web } from './warnings-world.ts';
 
 const ingress = (...from: object[]) => policy('shop', 'p', { ...app('db'), ingress: [{ from }] });
 const egress = (...to: object[]) =>
@@ -184,6 +124,34 @@ describe('peers', () => {
     expect(told([egress(app('wbe'))])).toEqual([expect.stringMatching(/^spec\.egress\[0\]\.to\[0\]\.podSelector: /)]);
   });
 
+  test('NP-012 two entries where one was meant', () => {
+    const front = { namespaceSelector: { matchLabels: { team: 'web' } } };
+    const would = 'podSelector app=edge matches no pod of shop, but front/edge-1 would; to mean';
+    const remedy = "pods app=edge in these namespaces, join the two entries: remove the '-' before";
+    expect(told([ingress(front, app('edge'))])).toEqual([
+      `spec.ingress[0].from[1].podSelector: ${would} ${remedy} podSelector`,
+    ]);
+    expect(told([egress(app('api'), app('edge'), front)])).toEqual([
+      `spec.egress[0].to[1].podSelector: ${would} ${remedy} namespaceSelector`,
+    ]);
+    const inEmpty = { podSelector: {}, ingress: [{ from: [front, app('edge')] }] };
+    expect(told([policy('empty', 'p', inEmpty)])).toHaveLength(2);
+  });
+
+  test('two entries that may be meant', () => {
+    const front = { namespaceSelector: { matchLabels: { team: 'web' } } };
+    expect(told([ingress(front, app('web'))])).toEqual([]);
+    const alone = /add namespaceSelector: /;
+    expect(told([ingress(front, app('web'), app('edge'))])).toEqual([expect.stringMatching(alone)]);
+    expect(told([ingress({ ...front, ...app('edge') }, app('edge'))])).toEqual([expect.stringMatching(alone)]);
+    const ops = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } } };
+    expect(told([ingress(ops, app('edge'))])).toEqual([expect.stringMatching(alone)]);
+    // On their hosts' network no selector means them, joined or not.
+    const hosts = [...all, pod('ops/other-1', { app: 'other' })];
+    const ofOps = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'ops' } } };
+    expect(told([ingress(ofOps, app('agent'))], hosts)).toEqual([expect.stringMatching(/there is app=api/)]);
+  });
+
   test('namespaces: none with such labels', () => {
     const labels = { matchLabels: { team: 'sale' } };
     expect(told([ingress({ namespaceSelector: labels })])).toEqual([
@@ -224,18 +192,46 @@ describe('blocks', () => {
   test('NP-031 addresses of Services', () => {
     const block = { ipBlock: { cidr: '10.96.0.7/32' } };
     expect(told([egress(block)])).toEqual([
-      'spec.egress[0].to[0].ipBlock: 10.96.0.7/32 has addresses of Service shop/db, translated to those of pods before egress is judged: it matches nothing; select the pods: app=db',
+      'spec.egress[0].to[0].ipBlock: 10.96.0.7/32 has addresses of Service shop/db (pods app=db), translated to those of pods before egress is judged: it matches nothing; select the pods instead',
     ]);
     expect(told([ingress(block)])).toEqual([
-      'spec.ingress[0].from[0].ipBlock: 10.96.0.7/32 has addresses of Service shop/db, which no packet comes from: it matches nothing; select the pods: app=db',
+      'spec.ingress[0].from[0].ipBlock: 10.96.0.7/32 has addresses of Service shop/db (pods app=db), which no packet comes from: it matches nothing; select the pods instead',
     ]);
     expect(told([egress({ ipBlock: { cidr: '10.96.0.8/32' } })])[0]).toMatch(
-      /Service shop\/outside.*; select the pods$/,
+      /of Service shop\/outside \(whose endpoints are written by hand\), translated/,
     );
     expect(told([egress({ ipBlock: { cidr: '10.96.0.0/16' } })])[0]).toMatch(
-      /has addresses of Service shop\/db, translated/,
+      /of Services shop\/outside \(.*\) and shop\/db \(pods app=db\), translated/,
     );
     expect(told([egress({ ipBlock: { cidr: '10.96.9.0/24' } })])[0]).toMatch(/has addresses of Services, translated/);
+  });
+
+  test('NP-031 of many Services, those of other pods first, and how to select them', () => {
+    const many = (...names: readonly string[]) =>
+      names.map((key, i) => service(key, `10.96.1.${i}`, { app: key.slice(key.indexOf('/') + 1) }));
+    const block = { ipBlock: { cidr: '10.96.1.0/24' } };
+    const whose = (...names: readonly string[]) =>
+      told([egress(block)], all, facts(many(...names)))[0]!.replace(/^.* has addresses of (.*), translated.*$/, '$1');
+    expect(whose('shop/db', 'shop/api')).toBe('Services shop/api (pods app=api) and shop/db (pods app=db)');
+    expect(whose('shop/db', 'shop/api', 'front/edge')).toBe(
+      'Services shop/api (pods app=api), front/edge (pods app=edge in namespace front) and shop/db (pods app=db)',
+    );
+    expect(whose('shop/db', 'front/db', 'shop/a', 'shop/b', 'shop/c')).toBe(
+      'Services front/db (pods app=db in namespace front), shop/a (pods app=a), shop/b (pods app=b) and 2 more',
+    );
+    expect(whose('shop/db', 'shop/a', 'shop/b', 'shop/c')).toMatch(/shop\/c \(pods app=c\) and 1 more$/);
+    const left = { ipBlock: { cidr: '10.96.1.0/24', except: ['10.96.1.0/32'] } };
+    expect(told([egress(left)], all, facts(many('shop/api', 'shop/web')))[0]).toMatch(
+      / has addresses of Service shop\/web \(pods app=web\), translated/,
+    );
+  });
+
+  test('addresses of both families', () => {
+    const six = service('shop/six', 'fd00:10:96::7', { app: 'api' });
+    const told6 = (cidr: string) => told([egress({ ipBlock: { cidr } })], all, facts([six]))[0];
+    expect(told6('fd00:10:96::/120')).toMatch(/of Service shop\/six \(pods app=api\)/);
+    expect(told6('fd00:10:96::8/125')).toMatch(/has addresses of Services,/);
+    expect(told6('10.96.0.0/24')).toMatch(/has addresses of Services,/);
   });
 
   test('addresses of some pods', () => {
@@ -258,13 +254,13 @@ describe('ports by name', () => {
 
   test('NP-019 that no selected pod has', () => {
     expect(server({ port: 'postgres' }, { port: 'postgre' })).toEqual([
-      'spec.ingress[0].ports[1].port: no selected pod has a TCP port named postgre; nearest: postgres',
+      'spec.ingress[0].ports[1].port: no selected pod has a TCP port named postgre; nearest: postgres (shop/db-1, 5432)',
     ]);
     expect(server({ port: 'http' })).toEqual([
-      'spec.ingress[0].ports[0].port: no selected pod has a TCP port named http',
+      'spec.ingress[0].ports[0].port: no selected pod has a TCP port named http; shop/db-1 has postgres (5432) and stats (53 UDP)',
     ]);
     expect(server({ port: 'stat' })).toEqual([
-      'spec.ingress[0].ports[0].port: no selected pod has a TCP port named stat',
+      'spec.ingress[0].ports[0].port: no selected pod has a TCP port named stat; shop/db-1 has postgres (5432) and stats (53 UDP)',
     ]);
   });
 
@@ -284,11 +280,17 @@ describe('ports by name', () => {
     expect(client()).toEqual([]);
     expect(client(app('web'), app('api'))).toEqual([]);
     expect(client({ ipBlock: { cidr: '10.244.0.0/16' } })).toEqual([]);
-    const message = 'spec.egress[1].ports[0].port: no pod of the peers has a TCP port named metrics';
+    const message =
+      'spec.egress[1].ports[0].port: no pod of the peers has a TCP port named metrics; shop/web-1 has http (80)';
     expect(client(app('web'))).toEqual([message]);
     expect(client({ ipBlock: { cidr: '10.244.0.0/16', except: ['10.244.0.0/16'] } })).toEqual([]);
     const others = { cidr: '10.244.0.0/16', except: [`${api.addresses[0]}/32`] };
-    expect(client({ ipBlock: others })).toContain(message);
+    expect(client({ ipBlock: others })).toEqual([
+      expect.stringMatching(/has the address of shop\/api-1/),
+      expect.stringMatching(
+        /named metrics; shop\/web-1 has http \(80\), shop\/db-1 has .* and kube-system\/coredns-1 has/,
+      ),
+    ]);
     expect(client(app('nobody'))).toHaveLength(1);
     const anybody = { ...app('db'), egress: [{ ports: [...dnsPorts, { port: 'metrics' }] }], policyTypes: ['Egress'] };
     expect(told([policy('shop', 'p', anybody)])).toEqual([]);
@@ -351,14 +353,14 @@ describe('names', () => {
     const deny = out('deny', {});
     expect(told([deny, out('dns', {}, { ports: dnsPorts })])).toEqual([]);
     expect(told([deny, out('dns', app('db'), { ports: dnsPorts })])).toEqual([
-      expect.stringMatching(/^spec\.egress: no policy lets shop\/api-1 and 1 more pods reach/),
+      expect.stringMatching(/^spec\.egress: no policy lets shop\/api-1 and 1 more pod reach/),
     ]);
   });
 
   test('each pod is told of once', () => {
     expect(told([out('one', app('db')), out('two', app('db')), out('three', {})])).toEqual([
       expect.stringMatching(/lets shop\/db-1 reach UDP 53/),
-      expect.stringMatching(/lets shop\/api-1 and 1 more pods reach UDP 53/),
+      expect.stringMatching(/lets shop\/api-1 and 1 more pod reach UDP 53/),
     ]);
   });
 
@@ -375,6 +377,6 @@ describe('names', () => {
 test('only the policies that are meant are looked at, and the others count', () => {
   const wrong = policy('shop', 'wrong', app('dbb'));
   const world = { revision: 1, namespaces, pods: all, policies: [wrong, ingress(app('api'))] };
-  expect(policyWarnings(world, addresses, [world.policies[1]!])).toEqual([]);
-  expect(policyWarnings(world, addresses, [wrong])).toEqual([expect.objectContaining({ policy: wrong })]);
+  expect(policyWarnings(world, facts(services), [world.policies[1]!])).toEqual([]);
+  expect(policyWarnings(world, facts(services), [wrong])).toEqual([expect.objectContaining({ policy: wrong })]);
 });

@@ -79,17 +79,25 @@ describeUnless(missing('built'), 'podwire check', () => {
   describeUnless(missing('vessel', 'tun'), 'with real sockets', () => {
     interface Document {
       readonly backend: string;
-      readonly pairs: readonly { readonly capture?: string; readonly outcome: string; readonly reason: string }[];
+      readonly elapsedMs: number;
+      readonly pairs: readonly Pair[];
+    }
+
+    interface Pair {
+      readonly capture?: string;
+      readonly outcome: string;
+      readonly reason: string;
+      readonly inferred?: boolean;
     }
 
     const verdicts = ({ pairs }: Document) =>
-      pairs.map(({ capture: _, outcome, reason, ...rest }) => {
+      pairs.map(({ capture: _, inferred: __, outcome, reason, ...rest }) => {
         return outcome === 'delivered' ? rest : { ...rest, reason };
       });
 
     test('finds what the simulator finds, leaves captures, and nothing else', async () => {
       const sim = JSON.parse((await checkWrong('-o', 'json')).stdout) as Document;
-      const { code, stdout } = await checkWrong(
+      const { code, stdout, ms } = await checkWrong(
         '-o',
         'json',
         '--backend',
@@ -103,6 +111,10 @@ describeUnless(missing('built'), 'podwire check', () => {
       const real = JSON.parse(stdout) as Document;
       expect(real.backend).toBe('linux');
       expect(verdicts(real)).toEqual(verdicts(sim));
+      for (const { reason, inferred } of real.pairs) expect(inferred === true).toBe(reason === 'PolicyDenied');
+      expect(sim.pairs.some(({ inferred }) => inferred === true)).toBe(false);
+      expect(real.elapsedMs).toBeLessThan(ms);
+      expect(real.elapsedMs).toBeGreaterThan(ms / 2);
       const [file] = readdirSync(join(cluster.home, 'real'));
       expect((await commentsOf(join(cluster.home, 'real', file!))).join('\n')).toMatch(
         /DROPPED at ingressPolicy: PolicyDenied \| ingress to shop\/db is restricted by db-allow-api/,
@@ -110,11 +122,32 @@ describeUnless(missing('built'), 'podwire check', () => {
       await cluster.gone(5000);
     });
 
+    test('tells what policies do not do, and knows which addresses nobody has', async () => {
+      const policies = cluster.write('odd.yaml', wrongPolicies().replace('app: api', 'app: apii'));
+      const manifests = [join(example, 'shop.yaml'), policies];
+      const asked = cluster.write('nobody.yaml', 'allow: [{from: shop/api, to: 10.244.0.99, port: 80}]\n');
+      const { code, stderr } = await check(...manifests, '--expect', asked, '--backend', 'linux');
+      expect(code).toBe(2);
+      expect(stderr).toContain('allow[0]: nobody has 10.244.0.99, of the pod network 10.244.0.0/16; near it are ');
+      expect(stderr).toContain('NetworkPolicy shop/api-allow-web: spec.podSelector: ');
+      await cluster.gone(5000);
+    });
+
     test('ends in order when interrupted', async () => {
-      const running = cluster.podwire(['check', example, '--expect', expectations, '--backend', 'linux']);
+      const running = cluster.podwire([
+        'check',
+        example,
+        '--expect',
+        expectations,
+        '--backend',
+        'linux',
+        '--captures',
+        join(cluster.home, 'none-yet'),
+      ]);
       await until(() => cluster.processes().some(({ words }) => words.includes('podwire-reaper')), 20_000);
       running.child.kill('SIGINT');
       expect(await running.result).toMatchObject({ code: 130, stdout: '' });
+      expect(existsSync(join(cluster.home, 'none-yet'))).toBe(false);
       await cluster.gone(5000);
       expect(cluster.leftBehind().filter((entry) => entry.startsWith('check-'))).toEqual([]);
     });

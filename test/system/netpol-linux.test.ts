@@ -66,7 +66,10 @@ describeUnless(need, 'NP-096 cyclonus with real sockets', () => {
       async () => {
         for (const step of steps) {
           await become(step);
-          const backend = { ...clusterBackend(new ApiClient(cluster.name)), close: async () => {} };
+          const backend = {
+            ...clusterBackend(new ApiClient(cluster.name), { podSubnets: [], serviceSubnets: [] }),
+            close: async () => {},
+          };
           const report = await ask(backend, { default: 'ignore', list: expectationsOf(step) }, undefined);
           expect(report.failed.map(({ pair, actual, why }) => `${pairWords(pair)}: ${actual}, ${why}`)).toEqual([]);
           expect(report.pairs).toHaveLength(9 * 9 * 6);

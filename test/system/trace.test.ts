@@ -1,6 +1,10 @@
 /** `podwire trace` in a running cluster: by real packets, and by a dry run; what both say, against the rules. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { ApiClient } from '../../src/api/client.ts';
+import { PROBE_PATH } from '../../src/api/probe.ts';
 import type { PolicyWorld } from '../../src/network-policy/policy-world.ts';
+import type { ProbeReport } from '../../src/nodes/protocol.ts';
 import { slowVerdict } from '../oracle/slow-policy.ts';
 import { testCluster } from '../support/cluster.ts';
 import { Random } from '../support/random.ts';
@@ -78,6 +82,7 @@ interface Told {
   readonly policies: readonly { name: string }[];
   readonly hops: readonly { direction: string; kind: string; node: string; words: string }[];
   readonly explanation: string;
+  readonly notes: readonly string[];
 }
 
 interface ListedPod {
@@ -113,6 +118,10 @@ describe.skipIf(lacks)(`podwire trace${lacks ? ` (skipped: ${lacks})` : ''}`, ()
     const { code, stdout, stderr } = await cluster.run(['trace', '--name', cluster.name, '-o', 'json', ...words]);
     if (stdout === '') throw new Error(`trace ${words.join(' ')}: exit code ${code}\n${stderr}`);
     return { ...(JSON.parse(stdout) as Told), code };
+  };
+  const probe = (body: object, signal?: AbortSignal) => {
+    process.env['PODWIRE_HOME'] = cluster.home;
+    return new ApiClient(cluster.name).post<ProbeReport>(PROBE_PATH, body, 10_000, signal);
   };
   const both = async (...words: string[]) => [await trace(...words), await trace(...words, '--dry-run')] as const;
 
@@ -219,6 +228,72 @@ describe.skipIf(lacks)(`podwire trace${lacks ? ` (skipped: ${lacks})` : ''}`, ()
     expect((await cluster.run(['trace', '--name', cluster.name, 'x/a', 'w/b:80'])).code).toBe(2);
   });
 
+  test('a stranger who is denied the same at the same time has no part in the story', async () => {
+    let ending = false;
+    let asked = 0;
+    const denied = { from: { namespace: 'x', pod: 'c' }, address: addresses.get('x/b')!, port: 80, timeoutMs: 20 };
+    const stranger = async () => {
+      while (!ending) {
+        const report = await probe(denied);
+        expect(report.outcome).toBe('no-answer');
+        asked++;
+      }
+    };
+    const strangers = [stranger(), stranger(), stranger()];
+    for (let i = 0; i < 5; i++) {
+      const told = await trace('x/a', 'pod/x/b:80');
+      expect(told).toMatchObject({ outcome: 'delivered', code: 0 });
+      expect(told.hops[0]!.words).toContain('comes in from pod/x/a');
+      const fromNode = await trace('node/n1', 'w/c:80', '--proto', 'icmp');
+      expect(fromNode.outcome).toBe('delivered');
+    }
+    ending = true;
+    await Promise.all(strangers);
+    expect(asked).toBeGreaterThan(50);
+  });
+
+  test('a port that was wanted and is taken is said to be; whoever goes away is not asked for any more', async () => {
+    const from = { namespace: 'x', pod: 'c' };
+    const body = { from, address: addresses.get('w/c')!, port: 80, timeoutMs: 1500, sourcePort: 40_404 };
+    expect((await probe(body)).source).toEqual({ address: addresses.get('x/c'), port: 40_404 });
+    const silence = { ...body, address: addresses.get('x/b')!, sourcePort: 40_405 };
+    const ending = new AbortController();
+    const first = probe(silence, ending.signal).catch(() => 'ended');
+    await sleep(100);
+    for (const protocol of ['TCP', 'UDP']) {
+      const second = await probe({ ...silence, address: body.address, protocol });
+      const isTaken = protocol === 'TCP';
+      expect([protocol, second.portTaken]).toEqual([protocol, isTaken ? true : undefined]);
+    }
+    ending.abort();
+    expect(await first).toBe('ended');
+    const free = async () => (await probe({ ...body, sourcePort: 40_405 })).portTaken;
+    await expect.poll(free, { timeout: 700, interval: 20 }).toBeUndefined();
+    const ping = await probe({ ...body, protocol: 'ICMP', sourcePort: 777 });
+    expect([ping.outcome, ping.source!.port]).toEqual(['delivered', 777]);
+  });
+
+  test('a pod asks itself: no node sees it, and that is said', async () => {
+    for (const told of await both('x/a', 'pod/x/a:80')) {
+      expect(told).toMatchObject({ outcome: 'delivered', hops: [] });
+      expect(told.notes).toEqual([expect.stringContaining('the packet stays within the pod')]);
+    }
+  });
+
+  test('a node that is stopped is not waited for, and that is said', async () => {
+    const { pid } = cluster.process('node', 'n2');
+    process.kill(pid, 'SIGSTOP');
+    try {
+      const began = performance.now();
+      const told = await trace('x/a', 'x/c:80');
+      expect(performance.now() - began).toBeLessThan(10_000);
+      expect(told.outcome).toBe('delivered');
+      expect(told.notes).toEqual(['node n2 says nothing: the story may have a hole']);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+  });
+
   test('wrong words are said to be wrong', async () => {
     for (const [words, said] of [
       [['x/a'], 'expected SRC and DST'],
@@ -227,6 +302,8 @@ describe.skipIf(lacks)(`podwire trace${lacks ? ` (skipped: ${lacks})` : ''}`, ()
       [['x/a', 'x/b:dns'], 'no port named "dns"'],
       [['x/a', 'x/b', '--proto', 'gre'], '--proto takes'],
       [['x/a', 'x/b', '-o', 'yaml'], '-o takes text or json'],
+      [['x/a', 'x/b:99999'], '99999 is not a port: 1 to 65535'],
+      [['x/a', 'nosuch:80'], 'nor a workload or Service of that name'],
       [['x/nobody', 'x/b'], 'not found'],
       [['node/n9', 'x/b'], 'not found'],
     ] as const) {

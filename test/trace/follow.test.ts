@@ -32,7 +32,8 @@ const b: Place = { kind: 'pod', name: 'pod/x/b' };
 const n1: Place = { kind: 'tunnel', name: 'n1' };
 const n2: Place = { kind: 'tunnel', name: 'n2' };
 const none: Place = { kind: 'none', name: '' };
-const beginning: Beginning = { protocol: 6, destination: '10.96.0.1', destinationPort: 80 };
+const place = { node: 'n1', from: 'pod', source: '10.0.0.1' } as const;
+const beginning: Beginning = { ...place, protocol: 6, destination: '10.96.0.1', destinationPort: 80 };
 
 let clockNs = 0;
 let number = 0;
@@ -139,8 +140,40 @@ describe('following', () => {
       seen(other),
     ];
     expect(follow(packets, beginning)).toEqual([{ ...packets[6], direction: 'forward' }]);
-    expect(follow(packets, { ...beginning, source: '10.0.0.1', sourcePort: 40_001 })).toHaveLength(1);
-    expect(follow([seen(syn, { ingress: { kind: 'host', name: 'node/n1:host' } })], beginning)).toHaveLength(1);
+    expect(follow(packets, { ...beginning, sourcePort: 40_001 })).toEqual([{ ...packets[7], direction: 'forward' }]);
+  });
+
+  test('a node asks from any address that it has; a pod there does not', () => {
+    const own = { ...syn, source: '172.18.0.2' };
+    const host = { kind: 'host', name: 'node/n1:host' } as const;
+    const { source: _, from: __, ...same } = { ...beginning, from: 'pod', source: '' };
+    const ofHost: Beginning = { ...same, from: 'host', sourcePort: 40_000 };
+    const packets = [
+      seen(syn),
+      seen(own, { ingress: { ...host, name: 'node/n2:host' }, node: 'n2' }),
+      seen({ ...own, sourcePort: 40_001 }, { ingress: host }),
+      seen(own, { ingress: host }),
+    ];
+    expect(follow(packets, ofHost)).toEqual([{ ...packets[3], direction: 'forward' }]);
+    expect(follow([seen(syn, { ingress: host })], beginning)).toEqual([]);
+  });
+
+  test('strangers who ask the same at the same time, and are denied, have no part in the story', () => {
+    const denied = { outcome: Drop.PolicyDenied, stage: 'egressPolicy' };
+    const strangers = () => [
+      seen({ ...syn, source: '10.0.0.9' }, { ...denied, ingress: b }), // another pod of the node, by the same port
+      seen({ ...syn, sourcePort: 40_001 }, denied), // the same pod, by another port
+      seen(syn, { ...denied, node: 'n3', ingress: { kind: 'host', name: 'node/n3:host' } }),
+    ];
+    const own = [seen(syn), seen(syn, atN2), seen(inverse(syn), fromB)];
+    const packets = [...strangers(), own[0]!, ...strangers(), own[1]!, own[2]!, ...strangers()];
+    const exact: Beginning = { ...beginning, sourcePort: 40_000 };
+    expect(isDecided(tellStory(follow(strangers(), exact)))).toBe(false);
+    expect(tellStory(follow(packets, exact))).toEqual(tellStory(follow(own, exact)));
+    const ping = { ...syn, protocol: 1, sourcePort: 7, destinationPort: 7 };
+    const { destinationPort: _, ...anyPort } = { ...exact, protocol: 1, sourcePort: 7 };
+    const other = seen({ ...ping, sourcePort: 8, destinationPort: 8 }, denied);
+    expect(follow([other, seen(ping)], anyPort).map(({ tuple }) => tuple.sourcePort)).toEqual([7]);
   });
 });
 
@@ -202,10 +235,46 @@ describe('what is sent again', () => {
     expect(hops.find(({ direction }) => direction === 'reply')!.timeNs).toBe(back[0]!.timeNs);
   });
 
-  test('without an answer, the first', () => {
-    expect(lines([seen(syn, lost), seen(syn), seen(syn, atN2)])).toEqual(['forward n1 received', 'forward n1 dropped']);
+  test('without an answer, the one that came furthest; of equals the first', () => {
+    const nothing = [seen(syn, lost), seen(syn, lost)];
+    expect(tellStory(follow(nothing, beginning)).hops[0]!.timeNs).toBe(nothing[0]!.timeNs);
+    expect(lines([seen(syn), seen(syn, lost)])).toEqual(['forward n1 received', 'forward n1 dropped']);
+    const halfway = [seen(syn, lost), seen(syn), seen(syn, { ...atN2, egress: n1, ...lost }), seen(syn, lost)];
+    expect(lines(halfway)).toEqual([
+      ...['forward n1 received', 'forward n1 forwarded', 'forward n2 received', 'forward n2 dropped'],
+    ]);
     const noAnswer = [seen(syn), seen(syn, atN2), seen(inverse(syn), { ...fromB, ...lost }), seen(inverse(syn), fromB)];
     expect(lines(noAnswer).slice(4)).toEqual(['reply n2 received', 'reply n2 dropped']);
+  });
+
+  test('a drop for good, or an arrival, goes before what a link has lost', () => {
+    const denied = { outcome: Drop.PolicyDenied, stage: 'egressPolicy' };
+    for (const packets of [
+      [seen(syn, lost), seen(syn, denied)],
+      [seen(syn), seen(syn, { ...atN2, ...lost }), seen(syn, denied)],
+    ]) {
+      expect(lines(packets)).toEqual(['forward n1 received', 'forward n1 dropped']);
+      const story = tellStory(follow(packets, beginning));
+      expect(isDecided(story)).toBe(true);
+      const silence = { outcome: 'no-answer', detail: '' } as const;
+      expect(verdictOf(silence, story, 'TCP')).toEqual({ outcome: 'dropped', reason: 'PolicyDenied' });
+    }
+    const arrived = ['forward n1 received', 'forward n1 forwarded', 'forward n2 received', 'forward n2 delivered'];
+    const sent = (packets: () => Seen[]) => [seen(syn, lost), ...packets(), seen(syn, lost)];
+    expect(lines(sent(() => [seen(syn), seen(syn, atN2)]))).toEqual(arrived);
+    const outside: Place = { kind: 'outside', name: '' };
+    expect(lines(sent(() => [seen(syn, { egress: outside })]))).toEqual([
+      'forward n1 received',
+      'forward n1 forwarded',
+    ]);
+    const busy = { ...atN2, outgoing: true, outcome: Drop.PortBusy };
+    expect(lines([seen(syn), seen(syn, atN2), seen(syn, busy), seen(syn), seen(syn, atN2)])).toEqual(arrived);
+    const held = seen(syn, { outcome: Outcome.Held, egress: b });
+    expect(lines([held, ...sent(() => [seen(syn), seen(syn, atN2)])])).toEqual(arrived);
+    expect(lines([seen(syn, lost), seen(syn, { outcome: 16 })])).toEqual([
+      'forward n1 received',
+      'forward n1 consumed',
+    ]);
   });
 
   test('each thing happens once; what a wire does not take is dropped once', () => {
@@ -293,7 +362,11 @@ test('names: pods, nodes, Services; host-network pods have none of their own', (
     status: { podIPs: [{ ip }] },
   });
   const node = { metadata: { name: 'n1' }, status: { addresses: [{ type: 'InternalIP', address: '172.18.0.2' }] } };
-  const service = { metadata: { name: 's', namespace: 'x' }, spec: { clusterIPs: ['10.96.0.1', 'FD00:0::1'] } };
+  const ports = [
+    { name: 'web', port: 80 },
+    { port: 53, protocol: 'UDP' },
+  ];
+  const service = { metadata: { name: 's', namespace: 'x' }, spec: { clusterIPs: ['10.96.0.1', 'FD00:0::1'], ports } };
   const old = { metadata: { name: 'o', namespace: 'x' }, spec: { clusterIP: '10.96.0.2', externalIPs: ['1.2.3.4'] } };
   const names = new Names(
     [node] as never,
@@ -306,5 +379,10 @@ test('names: pods, nodes, Services; host-network pods have none of their own', (
   expect(['10.96.0.1', 'fd00::1', '10.96.0.2', '1.2.3.4', '10.0.0.1'].map((one) => names.service(one))).toEqual([
     ...['x/s', 'x/s', 'x/o', 'x/o'],
     undefined,
+  ]);
+  expect(['10.96.0.1', '10.96.0.2', '10.0.0.1'].map((one) => names.servicePorts(one))).toEqual([
+    ['80/TCP (web)', '53/UDP'],
+    [],
+    [],
   ]);
 });

@@ -11,7 +11,7 @@ import { type Beginning, follow } from '../../src/trace/follow.ts';
 import { Names } from '../../src/trace/names.ts';
 import { type Seen, seenOf } from '../../src/trace/seen.ts';
 import { tellStory } from '../../src/trace/story.ts';
-import { makeTrace, type Trace } from '../../src/trace/trace.ts';
+import { makeTrace, type Trace, type TraceInput } from '../../src/trace/trace.ts';
 
 export interface Question {
   readonly node: string;
@@ -43,8 +43,8 @@ export class TracedCluster {
     return this.sim.policyWorld();
   }
 
-  /** By packets of the simulated cluster itself. */
-  trace(question: Question): Trace {
+  /** By packets of the simulated cluster itself. @param world what policies are when it is told */
+  trace(question: Question, world = this.world): Trace {
     const { node, source, address, port, protocol } = question;
     const seen: Seen[] = [];
     const captures = new SimCaptures(this.sim.simulation, this.sim.plan, (sighting, scene) => {
@@ -54,13 +54,13 @@ export class TracedCluster {
     const target = { address, port, protocol: protocol.toLowerCase() as Lowercase<ProbeProtocol> };
     const report = this.sim.probe({ node, address: source }, target);
     captures.close();
-    return this.#told(question, report, seen, false);
+    return this.#told(question, { report, seen, dryRun: false, world });
   }
 
   /** By a copy, made from what `GET tables` answers. */
   async dryTrace(question: Question): Promise<Trace> {
     const { report, seen } = new DryCluster(await this.tables()).probe(question);
-    return this.#told(question, report, seen, true);
+    return this.#told(question, { report, seen, dryRun: true, world: this.world });
   }
 
   async tables(): Promise<ClusterTables> {
@@ -71,19 +71,24 @@ export class TracedCluster {
     return this.#tables;
   }
 
-  #told(question: Question, report: Parameters<typeof makeTrace>[0]['report'], seen: Seen[], dryRun: boolean): Trace {
-    const { protocol, source, address, port } = question;
+  #told(
+    question: Question,
+    { seen, ...input }: Pick<TraceInput, 'report' | 'dryRun' | 'world'> & { seen: Seen[] },
+  ): Trace {
+    const { node, protocol, source, address, port } = question;
     this.seen = seen;
-    const beginning = {
+    const isHost = this.sim.topology.nodes.some(({ underlayAddress }) => underlayAddress === source);
+    const beginning: Beginning = {
+      ...(isHost ? { node, from: 'host' } : { node, from: 'pod', source }),
       protocol: protocol === 'ICMP' && address.includes(':') ? 58 : numbers[protocol],
-      ...{ source, destination: address },
+      destination: address,
       ...(protocol === 'ICMP' ? {} : { destinationPort: port }),
-    } as Beginning;
+    };
     const { store } = this.sim.plane;
     const names = new Names(store.list(kinds.Node), store.list(kinds.Pod), store.list(kinds.Service));
     const story = tellStory(follow(seen, beginning));
     const asked = { from: `pod ${source}`, to: `${address}, port ${port}`, protocol, notes: [] };
-    return makeTrace({ question: asked, report, story, names, world: this.world, dryRun });
+    return makeTrace({ question: asked, story, names, ...input });
   }
 }
 
