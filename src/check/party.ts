@@ -45,7 +45,8 @@ export function receiversOf(view: ClusterView, end: End, port: number | string |
   if (end.type === 'bare' && port !== undefined) {
     const service = view.find(kinds.Service, end.namespace, end.name);
     const isPod = view.find(kinds.Pod, end.namespace, end.name) !== undefined;
-    if (service !== undefined && (!isPod || hasPort(service, port))) return [serviceParty(service)];
+    const hasAddress = service !== undefined && service.spec.clusterIP !== 'None';
+    if (hasAddress && (!isPod || hasPort(service, port))) return [serviceParty(service)];
   }
   return partiesOf(view, end, 'itself');
 }
@@ -136,7 +137,7 @@ function barePod(view: ClusterView, namespace: string, name: string): Party {
     .map(({ metadata }) => metadata.name);
   const nearest = nearestWord(name, names);
   const hinted = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
-  throw new Nobody(`there is no pod ${namespace}/${name}, nor a workload of that name${hinted}`);
+  throw new Nobody(`there is no pod ${namespace}/${name}, nor a workload or Service of that name${hinted}`);
 }
 
 function living(view: ClusterView, pod: Pod): Pod {

@@ -214,7 +214,7 @@ describe('an expectation is refused that', () => {
     [
       'means a pod that is not there',
       'allow: [{from: a, to: bb, port: 80}]',
-      'there is no pod default/bb, nor a workload of that name',
+      'there is no pod default/bb, nor a workload or Service of that name',
     ],
     ['names a nearby one', 'allow: [{from: a, to: web1, port: 80}]', 'there is no pod default/web1'],
     [

@@ -1,6 +1,6 @@
 /**
  * A few hosts talk at random, partly to Services; after every packet the fast table and the slow one must agree. TCP and
- * SCTP are not among it: what their states do is compared by scripts.test.ts.
+ * SCTP are not among it: what their states do is compared by scripts.long.test.ts.
  */
 import { expect, test } from 'vitest';
 import { ConnectionFlag } from '../../src/conntrack/connections.ts';
