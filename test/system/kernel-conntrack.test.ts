@@ -1,7 +1,7 @@
 /**
  * The kernel is the judge of our connection tracking: the same packets through a Linux router and through our table.
  * Class, direction, SEEN_REPLY and ASSURED of every packet must be the same, and the lifetime of its connection, which
- * tells the state. `PODWIRE_PACKETS` makes it longer, to 200,000.
+ * tells the state. `PODWIRE_PACKETS=1000000` makes it 200,000.
  *
  * Not asked: what time does (the kernel's cannot be made to pass), translation, full tables; TCP in SYN_SENT2, whose
  * lifetime is that of SYN_SENT; UDP-Lite, which Linux tracks by its ports and we by addresses alone. Where kube-proxy
@@ -20,7 +20,7 @@ import { KernelRouter, LIFETIMES_S } from './kernel-conntrack-router.ts';
 import { smallScript } from './kernel-conntrack-small.ts';
 import { describeUnless } from './skipping.ts';
 
-const PACKETS = Math.min(Number(process.env['PODWIRE_PACKETS'] ?? 20_000), 200_000);
+const PACKETS = Number(process.env['PODWIRE_PACKETS'] ?? 100_000) / 5;
 const timeout = 3_600_000;
 /** Longer than this no script may take, or the kernel's time-outs would have a say: a UDP stream is two seconds old. */
 const SCRIPT_MS = 1500;
