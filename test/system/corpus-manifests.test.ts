@@ -9,6 +9,7 @@ import { decodeManifest } from '../../src/cluster/manifest-bytes.ts';
 import { type Manifests, readManifests } from '../../src/cluster/manifests.ts';
 import { ManifestError } from '../../src/cluster/source.ts';
 import { isReady, isTerminal, podAddresses } from '../../src/controllers/pod-state.ts';
+import { type ConnectionQuestion, explainConnection } from '../../src/network-policy/explain.ts';
 import { SimCluster } from '../../src/sim/sim-cluster.ts';
 import type { ProbeProtocol } from '../../src/stack/probe.ts';
 import type { Pod } from '../../src/store/object.ts';
@@ -52,10 +53,21 @@ function problemOf(cluster: SimCluster, pod: Pod): string | undefined {
   const at = { node: from.spec.nodeName!, address: podAddresses(from)[0]! };
   for (const { containerPort, protocol = 'TCP' } of pod.spec.containers.flatMap(({ ports = [] }) => ports)) {
     const target = { protocol: protocol.toLowerCase() as ProbeProtocol, port: containerPort };
-    const { outcome, detail } = cluster.probe(at, { ...target, address: podAddresses(pod)[0]! });
+    const address = podAddresses(pod)[0]!;
+    const { outcome, detail, drop } = cluster.probe(at, { ...target, address });
+    if (
+      drop?.reason === 'PolicyDenied' &&
+      isDenied(cluster, { source: at.address, destination: address, protocol, port: containerPort })
+    ) {
+      continue; // the file has a policy that says so
+    }
     if (outcome !== 'delivered') return `${name}:${containerPort}/${protocol}: ${outcome}, ${detail}`;
   }
   return undefined;
+}
+
+function isDenied(cluster: SimCluster, question: ConnectionQuestion): boolean {
+  return !explainConnection(cluster.policyWorld(), question).allowed;
 }
 
 /** Files whose pods need more than three nodes. */
