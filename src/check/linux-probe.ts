@@ -5,6 +5,7 @@ import { podAddresses } from '../controllers/pod-state.ts';
 import { explainConnection } from '../network-policy/explain.ts';
 import type { PolicyWorld } from '../network-policy/policy-world.ts';
 import type { ProbeReport } from '../nodes/protocol.ts';
+import { type ProbeVerdict, probeVerdict } from '../stack/probe-verdict.ts';
 import type { Pod, Service } from '../store/object.ts';
 import { kinds } from '../store/resources.ts';
 import { parseAddress } from '../wire/address.ts';
@@ -40,22 +41,21 @@ export function probeAnswer(view: ClusterView, world: PolicyWorld, pair: Pair, r
   const { rule, policies = [] } = said ?? {};
   const explanation = policies.length > 0 ? said?.sentence : undefined;
   const isDenied = said?.allowed === false;
-  const [outcome, reason] = outcomeOf(report, { isDenied, isOpen: servesSctp(view, pair) });
+  const { outcome, reason } = verdictOf(report, { isDenied, isOpen: servesSctp(view, pair) });
   return { outcome, reason, rule, policies, explanation, inferred: reason === POLICY_DENIED };
 }
 
 /** @param of what else is known: do policies deny it, and is it SCTP to a port that is declared? */
-function outcomeOf(
-  { outcome, detail }: ProbeReport,
+function verdictOf(
+  report: ProbeReport,
   { isDenied, isOpen }: { readonly isDenied: boolean; readonly isOpen: boolean },
-): [outcome: CheckAnswer['outcome'], reason: string] {
+): ProbeVerdict {
+  const { outcome, detail } = report;
   // Few kernels have SCTP: they answer what has arrived with an ICMP error, though somebody would listen.
-  if (outcome === 'refused' && isOpen) return ['delivered', detail];
-  if (outcome === 'unreachable') return ['rejected', detail];
-  if (outcome !== 'no-answer') return [outcome, detail];
+  if (outcome === 'refused' && isOpen) return { outcome: 'delivered', reason: detail };
   // A socket hears nothing of who drops its packets. What is silent, and what policies deny by their text, is taken for
   // dropped by them; answers say that this is inferred.
-  return isDenied ? ['dropped', POLICY_DENIED] : ['lost', 'no-answer'];
+  return probeVerdict(report, outcome === 'no-answer' && isDenied ? POLICY_DENIED : undefined, false);
 }
 
 /** Does the pod, or one of the Service's pods, declare that it serves SCTP there? */

@@ -1,12 +1,10 @@
 /** Answers beside expectations: what is as it should be, and what is not. */
 import type { RuleReference } from '../network-policy/policy-world.ts';
+import type { ProbeVerdict } from '../stack/probe-verdict.ts';
 import { type Entry, type Pair, pairWords, portWords, type Question } from './resolve-pairs.ts';
 
 /** What became of one question. What is said of policies may be found out when it is asked for. */
-export interface CheckAnswer {
-  readonly outcome: 'delivered' | 'refused' | 'rejected' | 'dropped' | 'lost';
-  /** A drop reason, or what the asker saw. */
-  readonly reason: string;
+export interface CheckAnswer extends ProbeVerdict {
   readonly rule: RuleReference | undefined;
   readonly policies: readonly RuleReference[];
   /** Which policy allows or denies it, in a sentence; undefined where none has a say. */

@@ -39,7 +39,7 @@ export async function startSimBackend({ manifests, nodes, seed, note }: SimBacke
     view: async () => view,
     ask: async (pairs): Promise<CheckAnswer[]> => askAll(cluster, pairs.map(questionOf)),
     capture: (pair, path) => capture(cluster, view, pair, path),
-    close: async () => {},
+    close: async () => cluster.close(),
   };
 }
 

@@ -122,7 +122,7 @@ export class PodAddresses implements Controller {
     const address = parseAddress(text);
     if (address === undefined) return undefined;
     for (const pools of this.#pools.values()) {
-      for (const pool of pools) if (isIn(pool.cidr, address.bytes)) return pool;
+      for (const pool of pools) if (cidrContains(pool.cidr, address)) return pool;
     }
     return undefined;
   }
@@ -143,15 +143,6 @@ export class PodAddresses implements Controller {
       for (const pool of fresh) if (cidrContains(pool.cidr, parsed)) pool.reserve(address);
     }
   }
-}
-
-/** cidrContains, without what the library makes of the texts: asked for every node of a large cluster. */
-function isIn({ network, prefixLength }: Cidr, bytes: readonly number[]): boolean {
-  if (network.bytes.length !== bytes.length) return false;
-  const whole = prefixLength >> 3;
-  for (let at = 0; at < whole; at++) if (network.bytes[at] !== bytes[at]) return false;
-  const rest = prefixLength & 7;
-  return rest === 0 || network.bytes[whole]! >> (8 - rest) === bytes[whole]! >> (8 - rest);
 }
 
 export function podCidrsOf({ spec }: Node): Cidr[] {

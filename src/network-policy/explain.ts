@@ -48,15 +48,20 @@ export interface Explanation {
   readonly sentence: string;
 }
 
-export interface ConnectionExplanation {
+/** What explanations of one connection come to. */
+export interface Decision {
   readonly allowed: boolean;
-  readonly egress: Explanation;
-  readonly ingress: Explanation;
   /** What denies, egress first; else what allows, ingress first. Undefined when no rule has a say. */
   readonly rule: RuleReference | undefined;
-  /** Of the direction that denies; else of both. */
+  /** Of a denial, of the direction that denies; else of both. */
   readonly policies: readonly RuleReference[];
+  /** Empty where no policy has a say. */
   readonly sentence: string;
+}
+
+export interface ConnectionExplanation extends Decision {
+  readonly egress: Explanation;
+  readonly ingress: Explanation;
 }
 
 /** What every sentence of a denial begins with. */
@@ -78,19 +83,24 @@ export function ruleWords({ rule }: Explanation): string {
 export function explainConnection(world: PolicyWorld, question: ConnectionQuestion): ConnectionExplanation {
   const egress = explain(world, { ...question, direction: 'egress' });
   const ingress = explain(world, { ...question, direction: 'ingress' });
-  const denied = [egress, ingress].find(({ allowed }) => !allowed);
+  const decision = decide([egress, ingress]);
+  const sentence = decision.sentence || `${egress.sentence}; ${ingress.sentence}`;
+  return { ...decision, egress, ingress, sentence };
+}
+
+/** @param explanations in the order in which they were asked for, egress first */
+export function decide(explanations: readonly Explanation[]): Decision {
+  const denied = explanations.find(({ allowed }) => !allowed);
   if (denied !== undefined) {
     const { rule, policies, sentence } = denied;
-    return { allowed: false, egress, ingress, rule, policies, sentence };
+    return { allowed: false, rule, policies, sentence };
   }
-  const said = [egress, ingress].filter(({ isolated }) => isolated);
+  const said = explanations.filter(({ isolated }) => isolated);
   return {
     allowed: true,
-    egress,
-    ingress,
-    rule: ingress.rule ?? egress.rule,
-    policies: [...egress.policies, ...ingress.policies],
-    sentence: (said.length === 0 ? [egress, ingress] : said).map(({ sentence }) => sentence).join('; '),
+    rule: said.findLast(({ rule }) => rule !== undefined)?.rule,
+    policies: said.flatMap(({ policies }) => policies),
+    sentence: said.map(({ sentence }) => sentence).join('; '),
   };
 }
 

@@ -2,16 +2,10 @@
 import { type ConnectionExplanation, explainConnection } from '../network-policy/explain.ts';
 import type { PolicyWorld, RuleReference } from '../network-policy/policy-world.ts';
 import type { ProbeProtocol } from '../stack/probe.ts';
+import { type ProbeVerdict, probeVerdict } from '../stack/probe-verdict.ts';
 import type { ProbeReport } from './probe-run.ts';
 
-export interface ProbeAnswer {
-  /**
-   * `delivered`: the far end has answered. `refused`: the far end said no. `rejected`: the network said no, with a packet.
-   * `dropped`: the network said no, silently. `lost`: nobody answered, or a link lost it.
-   */
-  readonly outcome: 'delivered' | 'refused' | 'rejected' | 'dropped' | 'lost';
-  /** A drop reason of docs/DROPS.md, `link-loss` or `no-answer`; for the rest, what the asker saw. */
-  readonly reason: string;
+export interface ProbeAnswer extends ProbeVerdict {
   /** Is the outcome `delivered`? */
   readonly connected: boolean;
   /** Of the NetworkPolicies, what decides: the rule that allows, or the first policy that denies. */
@@ -24,7 +18,7 @@ export interface ProbeAnswer {
 
 /** @param world as it was when the probe was sent. The explanation is made when somebody asks for it. */
 export function answerOf(report: ProbeReport, protocol: ProbeProtocol, world: PolicyWorld): ProbeAnswer {
-  const [outcome, reason] = verdictOf(report);
+  const { outcome, reason } = probeVerdict(report, report.drop?.reason, false);
   let explained: ConnectionExplanation | undefined;
   const explain = () => {
     const { judged } = report;
@@ -47,13 +41,4 @@ export function answerOf(report: ProbeReport, protocol: ProbeProtocol, world: Po
       return found === undefined || found.policies.length === 0 ? undefined : found.sentence;
     },
   };
-}
-
-function verdictOf({ outcome, detail, drop }: ProbeReport): [outcome: ProbeAnswer['outcome'], reason: string] {
-  if (outcome === 'delivered') return [outcome, detail];
-  if (drop?.reason === 'LinkLoss' && outcome === 'no-answer') return ['lost', 'link-loss'];
-  if (drop !== undefined && drop.reason !== 'LinkLoss')
-    return [outcome === 'no-answer' ? 'dropped' : 'rejected', drop.reason];
-  if (outcome === 'no-answer') return ['lost', 'no-answer'];
-  return [outcome === 'unreachable' ? 'rejected' : outcome, detail];
 }

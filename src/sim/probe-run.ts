@@ -11,6 +11,7 @@ import {
   KEY_WORDS,
   protocolWord,
 } from '../packet/flow-key.ts';
+import { isLasting } from '../packet/lasting-drops.ts';
 import { Drop, type DropName, dropReasons, type Outcome } from '../packet/outcome.ts';
 import { plainAddress, wordsOf } from '../stack/ip-packet.ts';
 import { type Probe, type ProbeProtocol, type ProbeResult, startProbe } from '../stack/probe.ts';
@@ -24,24 +25,6 @@ import type { Simulation } from './simulation.ts';
 const TIMEOUT_MS = 5000;
 /** Nodes look for what has timed out at least this often. */
 const STEP_MS_MAX = 1000;
-
-/** A packet that is sent again meets the same end. */
-const lasting: readonly DropName[] = [
-  'PolicyDenied',
-  'NoRoute',
-  'NoSuchPod',
-  'NoService',
-  'NoServicePort',
-  'NoEndpoints',
-  'NoLocalEndpoints',
-  'TtlExceeded',
-  'SpoofedSource',
-  'SpoofedMac',
-  'MartianAddress',
-  'LinkLocal',
-  'Multicast',
-];
-const lasts = new Set<Outcome>(lasting.map((name) => Drop[name]));
 
 export interface ProbeAsk {
   readonly end: PodEnd;
@@ -144,7 +127,8 @@ export class ProbeRun {
   #note(outcome: Outcome, original: Int32Array, judged: Int32Array): void {
     const running = this.#find(original);
     if (running === undefined || running.result !== undefined) return;
-    const drop = { reason: dropReasons[-1 - outcome]!.name as DropName, lasting: lasts.has(outcome) };
+    const reason = dropReasons[-1 - outcome]!.name as DropName;
+    const drop = { reason, lasting: isLasting(reason) };
     if (running.drop !== undefined && (running.drop.lasting || !drop.lasting)) return;
     running.drop = drop;
     running.judged = outcome === Drop.PolicyDenied ? this.#ends(running, judged) : undefined;

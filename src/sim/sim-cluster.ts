@@ -116,7 +116,7 @@ export class SimCluster {
 
   /** What decides over policies now. */
   policyWorld(): PolicyWorld {
-    return this.plane.policyWorld?.() ?? { revision: 0, namespaces: [], pods: [], policies: [] };
+    return this.plane.policyWorld()!;
   }
 
   /** @param at a node, and an address there: a pod's or the node's own. */

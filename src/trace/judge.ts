@@ -1,5 +1,5 @@
 /** What policies say of a story: at which hop they were asked, what, and with what answer. Pure. */
-import { type Explanation, explain } from '../network-policy/explain.ts';
+import { decide, type Explanation, explain } from '../network-policy/explain.ts';
 import type { PolicyWorld, RuleReference } from '../network-policy/policy-world.ts';
 import type { Step } from './follow.ts';
 import { afterNat, type Story } from './story.ts';
@@ -60,16 +60,8 @@ function verdict(world: PolicyWorld, step: Step, direction: 'egress' | 'ingress'
 
 function decision(verdicts: readonly PolicyVerdict[]): Omit<Judged, 'verdicts'> {
   const explanations = verdicts.flatMap(({ explanation }) => explanation ?? []);
-  const denied = explanations.find(({ allowed }) => !allowed);
-  if (denied !== undefined) {
-    const { rule, policies, sentence } = denied;
-    return { rule, policies, sentence };
-  }
-  if (explanations.length < verdicts.length) return { rule: undefined, policies: [], sentence: CHANGED };
-  const said = explanations.filter(({ isolated }) => isolated);
-  return {
-    rule: said.findLast(({ rule }) => rule !== undefined)?.rule,
-    policies: said.flatMap(({ policies }) => policies),
-    sentence: said.map(({ sentence }) => sentence).join('; '),
-  };
+  const { allowed, rule, policies, sentence } = decide(explanations);
+  // What denied is known; what allowed may be other than what is known now.
+  if (allowed && explanations.length < verdicts.length) return { rule: undefined, policies: [], sentence: CHANGED };
+  return { rule, policies, sentence };
 }

@@ -2,8 +2,8 @@
  * The story of a probe: its first packet on its way there, and the first answer on its way back, hop by hop. A pure
  * function over what was seen.
  */
+import { isLasting } from '../packet/lasting-drops.ts';
 import { Place as Outcome } from '../packet/outcome.ts';
-import { isLasting } from './drops.ts';
 import type { Direction, Step } from './follow.ts';
 import type { Judgement, Place } from './seen.ts';
 import { type Tuple, tupleKey } from './tuple.ts';

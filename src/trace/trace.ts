@@ -2,12 +2,13 @@
 import type { PolicyWorld, RuleReference } from '../network-policy/policy-world.ts';
 import type { ProbeReport } from '../nodes/protocol.ts';
 import type { DropName } from '../packet/outcome.ts';
+import type { VerdictOutcome } from '../stack/probe-verdict.ts';
 import type { Direction } from './follow.ts';
 import { CHANGED, type Judged, judgeStory, type PolicyVerdict } from './judge.ts';
 import type { Names } from './names.ts';
 import type { HopKind, Story, StoryHop } from './story.ts';
 import { endText, hasPorts, type Tuple, tupleText } from './tuple.ts';
-import { type TraceOutcome, verdictOf } from './verdict.ts';
+import { verdictOf } from './verdict.ts';
 
 /** What was asked, as the user named it and as it was understood. */
 export interface TraceQuestion {
@@ -39,7 +40,7 @@ export interface TraceHop {
 }
 
 export interface Trace {
-  readonly outcome: TraceOutcome;
+  readonly outcome: VerdictOutcome;
   readonly reason: string;
   readonly rule: RuleReference | undefined;
   readonly policies: readonly RuleReference[];

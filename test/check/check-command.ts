@@ -3,13 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import { runCommand } from '../../src/cli/run-command.ts';
-
-export interface Said {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { runHere, type Said } from '../cli/run-here.ts';
 
 export class CheckFolder {
   readonly path = mkdtempSync(join(tmpdir(), 'pwc'));
@@ -26,23 +20,7 @@ export class CheckFolder {
   }
 
   async check(...words: string[]): Promise<Said> {
-    const said = { stdout: '', stderr: '' };
-    const home = process.env['PODWIRE_HOME'];
-    const before = [process.stdout.write, process.stderr.write] as const;
-    const into = (stream: keyof typeof said) => (text: string) => {
-      said[stream] += text;
-      return true;
-    };
-    process.env['PODWIRE_HOME'] = this.path;
-    process.stdout.write = into('stdout') as never;
-    process.stderr.write = into('stderr') as never;
-    try {
-      return { code: await runCommand(['check', ...words]), ...said };
-    } finally {
-      [process.stdout.write, process.stderr.write] = before;
-      if (home === undefined) delete process.env['PODWIRE_HOME'];
-      else process.env['PODWIRE_HOME'] = home;
-    }
+    return runHere(this.path, ['check', ...words]);
   }
 }
 

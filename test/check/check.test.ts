@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { readCaptureFile } from '../../src/capture/read-capture.ts';
 import { captureName } from '../../src/check/captures.ts';
 import { usage } from '../../src/cli/check.ts';
-import { CheckFolder, podYaml, type Said } from './check-command.ts';
+import type { Said } from '../cli/run-here.ts';
+import { CheckFolder, podYaml } from './check-command.ts';
 
 const pods = podYaml('web', { app: 'web' }) + podYaml('api', { app: 'api' }) + podYaml('db', { app: 'db' });
 

@@ -1,5 +1,5 @@
 /** Pods that run programs of this machine, and pods that are Ready when their probes say so. */
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { report, testCluster, until } from '../support/cluster.ts';
@@ -164,9 +164,13 @@ spec: {nodeName: n1, containers: [{name: main, image: none, ${PORTS}, readinessP
   });
 
   test('a Job is done when its programs are; their logs stay', async () => {
-    await apply(cluster, job('work', 'echo working; sleep 0.3; echo done', 'completions: 2, parallelism: 2'));
+    // Not over before somebody has seen that it runs, however long the commands that look take.
+    const seen = join(cluster.home, 'seen');
+    const work = `echo working; until [ -e ${seen} ]; do sleep 0.05; done; echo done`;
+    await apply(cluster, job('work', work, 'completions: 2, parallelism: 2'));
     const jobs = async () => (await run('get', 'jobs')).stdout;
     expect(await jobs()).toMatch(/work +Running +0\/2/);
+    writeFileSync(seen, '');
     await until(
       async () => /work +Complete +2\/2/.test(await jobs()),
       10_000,
