@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * `fast`: pure code, seconds, anywhere. `long`: the same by the thousand, random or simulated: for who changes what they are
- * about, and for CI. `system`: real processes, real sockets, real programs; needs a build.
+ * about, and for CI. `system`: real processes, real sockets, real programs; needs a build. Each of its files has a cluster
+ * of its own, and much of its time is waiting: so two go side by side.
  */
 export default defineConfig({
   test: {
@@ -32,8 +33,6 @@ export default defineConfig({
           include: ['test/system/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Two cores: clusters of one file at a time, or each would measure the others.
-          fileParallelism: false,
         },
       },
     ],

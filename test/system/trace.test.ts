@@ -148,7 +148,7 @@ describe.skipIf(lacks)(`podwire trace${lacks ? ` (skipped: ${lacks})` : ''}`, ()
       const wanted = allowed ? open : 'dropped';
       expect([what, live.outcome, live.code]).toEqual([what, wanted, wanted === 'delivered' ? 0 : 1]);
       expect([what, dry.outcome, dry.rule, dry.policies]).toEqual([what, live.outcome, live.rule, live.policies]);
-      expect(placesOf(dry)).toEqual(placesOf(live));
+      expect(placesOf(dry), live.notes.join('; ')).toEqual(placesOf(live));
       if (allowed) continue;
       denied++;
       expectDenial(live);
