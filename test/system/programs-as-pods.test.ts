@@ -1,5 +1,5 @@
 /** Pods that run programs of this machine, and pods that are Ready when their probes say so. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { report, testCluster, until } from '../support/cluster.ts';
@@ -176,6 +176,7 @@ spec: {nodeName: n1, containers: [{name: main, image: none, ${PORTS}, readinessP
       10_000,
       () => 'the end of the Job',
     );
+    rmSync(seen);
     expect(await logs('job/work')).toBe('working\ndone\n');
     await apply(cluster, job('bad', 'echo sorry >&2; exit 5', 'backoffLimit: 1'));
     await until(
