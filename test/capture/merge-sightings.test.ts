@@ -4,6 +4,7 @@ import { SightingMerge } from '../../src/capture/merge-sightings.ts';
 import { SightingStream } from '../../src/capture/sighting-stream.ts';
 import { noteSighting, SightingKind } from '../../src/recording/sighting.ts';
 import { joined } from '../support/frames.ts';
+import { PACKETS } from '../support/packets.ts';
 import { type Random, withRandom } from '../support/random.ts';
 
 const note = (timeNs: number, hop = 0) => noteSighting(SightingKind.Packet, timeNs, hop);
@@ -135,7 +136,7 @@ const timeOf = (text: string) => Number(text.split(' ')[0]);
 
 test('random streams in random pieces come out in order of time, and nothing is lost', () => {
   withRandom((random) => {
-    for (let round = 0; round < 200; round++) {
+    for (let round = 0; round < PACKETS / 500; round++) {
       const all: string[] = [];
       const sources = Array.from({ length: random.between(1, 5) }, (_, i) => source(random, i, all));
       const merge = new SightingMerge();
@@ -171,7 +172,7 @@ test('random streams in random pieces come out in order of time, and nothing is 
 test('with silent streams nothing is lost, and late is how many came behind a later one', () => {
   withRandom((random) => {
     let late = 0;
-    for (let round = 0; round < 100; round++) {
+    for (let round = 0; round < PACKETS / 1000; round++) {
       const all: string[] = [];
       const sources = Array.from({ length: 3 }, (_, i) => source(random, i, all));
       const merge = new SightingMerge();

@@ -4,6 +4,7 @@ import { summarizeFrame } from '../../src/capture/frame-summary.ts';
 import { packetLine } from '../../src/capture/packet-line.ts';
 import { arp, linkLayerOption, NEXT_HOP, neighbourMessage, solicitation } from '../dataplane/link-frames.ts';
 import { buildFrame, FILL, type FrameSpec, joined } from '../support/frames.ts';
+import { PACKETS } from '../support/packets.ts';
 import { type Random, withRandom } from '../support/random.ts';
 import { randomSpec } from '../support/random-frames.ts';
 
@@ -294,7 +295,7 @@ function randomFrame(random: Random): Uint8Array {
 }
 
 /** `PODWIRE_PACKETS` makes it longer. */
-const FRAMES = Number(process.env['PODWIRE_PACKETS'] ?? 200_000) / 50;
+const FRAMES = PACKETS / 50;
 
 test('random bytes and broken frames: always one line of printable characters, and no byte beyond the frame', () => {
   withRandom((random) => {

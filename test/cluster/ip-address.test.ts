@@ -19,8 +19,9 @@ import {
   parseAddress,
   parseCidr,
 } from '../../src/cluster/ip-address.ts';
+import { PACKETS } from '../support/packets.ts';
 
-const run = { seed: 20_260_701, numRuns: 2000 };
+const run = { seed: 20_260_701, numRuns: PACKETS / 50 };
 
 function addressArbitrary(family: IpFamily): fc.Arbitrary<IpAddress> {
   const count = family === 'ipv4' ? 4 : 16;

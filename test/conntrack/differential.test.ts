@@ -5,12 +5,13 @@
 import { expect, test } from 'vitest';
 import { ConnectionFlag } from '../../src/conntrack/connections.ts';
 import { buildFrame } from '../support/frames.ts';
+import { PACKETS } from '../support/packets.ts';
 import { type Random, withRandom } from '../support/random.ts';
 import { answerTo, isError, keyOf, SlowConntrack, type SlowPacket, type SlowVerdict } from './slow-conntrack.ts';
 import { Tracker } from './tracker.ts';
 
 /** `PODWIRE_PACKETS=1000000` makes it 100,000. */
-const PACKETS = Number(process.env['PODWIRE_PACKETS'] ?? 100_000) / 10;
+const COUNT = PACKETS / 10;
 const hosts = { 4: ['10.1.0.2', '10.1.0.3', '10.1.1.5'], 6: ['fd00::2', 'fd00::3', 'fd00::5'] } as const;
 /** Services of one backend, so that reply tuples meet. */
 const services = ['10.96.0.1', '10.96.0.2'] as const;
@@ -121,7 +122,7 @@ function talk(random: Random): void {
   const tracker = new Tracker({ capacity: 4096, translations });
   const slow = new SlowConntrack();
   const seen = new Map<string, number>();
-  for (let i = 0; i < PACKETS; i++) {
+  for (let i = 0; i < COUNT; i++) {
     const packet = random.once(25) ? randomError(random) : randomPacket(random);
     tracker.random = random.below(3);
     const got = tracker.sendBytes(bytesOf(packet));
@@ -137,8 +138,8 @@ function talk(random: Random): void {
     if (i % 1000 === 0) expect(alive(tracker)).toBe(slow.count(tracker.nowMs));
   }
   for (const verdict of ['new', 'known', 'related', 'dropped: Invalid']) {
-    expect(seen.get(verdict) ?? 0, verdict).toBeGreaterThan(PACKETS / 250);
+    expect(seen.get(verdict) ?? 0, verdict).toBeGreaterThan(COUNT / 250);
   }
 }
 
-test(`${PACKETS} random packets: verdicts, flags and deadlines equal the slow table's`, () => withRandom(talk));
+test(`${COUNT} random packets: verdicts, flags and deadlines equal the slow table's`, () => withRandom(talk));

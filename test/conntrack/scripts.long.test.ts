@@ -6,11 +6,12 @@
 import { expect, test } from 'vitest';
 import { SlowConntrack, type SlowVerdict } from '../oracle/slow-conntrack.ts';
 import type { SlowPacket } from '../oracle/slow-packet.ts';
+import { PACKETS } from '../support/packets.ts';
 import { Random, withRandom } from '../support/random.ts';
 import { randomScript, type Step } from './scripts.ts';
 import { play, readable, shortest } from './scripts-run.ts';
 
-const PACKETS = Number(process.env['PODWIRE_PACKETS'] ?? 100_000) / 5;
+const COUNT = PACKETS / 5;
 const timeout = 3_600_000;
 
 /** Fails with the shortest script found when the two tables differ. @returns packets played */
@@ -50,18 +51,18 @@ const mustBeSeen = [
     .map((state) => `sctp ${state}`),
 ];
 
-test(`CT-001 to CT-048: ${PACKETS} packets of random scripts, judged twice`, { timeout }, () =>
+test(`CT-001 to CT-048: ${COUNT} packets of random scripts, judged twice`, { timeout }, () =>
   withRandom((random) => {
     const seen = new Map<string, number>();
-    for (let packets = 0; packets < PACKETS; ) packets += judge(random, 64, () => new Witness(seen));
+    for (let packets = 0; packets < COUNT; ) packets += judge(random, 64, () => new Witness(seen));
     for (const what of mustBeSeen) expect(seen.get(what) ?? 0, what).toBeGreaterThan(0);
   }),
 );
 
 for (const capacity of [4, 32]) {
-  test(`CT-050 to CT-055: ${PACKETS / 5} packets and room for ${capacity}: who goes, who is refused`, { timeout }, () =>
+  test(`CT-050 to CT-055: ${COUNT / 5} packets and room for ${capacity}: who goes, who is refused`, { timeout }, () =>
     withRandom((random) => {
-      for (let packets = 0; packets < PACKETS / 5; ) packets += judge(random, capacity);
+      for (let packets = 0; packets < COUNT / 5; ) packets += judge(random, capacity);
     }),
   );
 }

@@ -6,13 +6,14 @@ import { expect, test } from 'vitest';
 import { ChecksumState } from '../../src/packet/packet.ts';
 import { Direction } from '../../src/policy/policies.ts';
 import { buildFrame, FILL, type FrameSpec, HEADROOM, writeBytes } from '../support/frames.ts';
+import { PACKETS } from '../support/packets.ts';
 import { Random, withRandom } from '../support/random.ts';
 import { servicesOf } from '../support/services.ts';
 import { arp, NEXT_HOP, neighbourMessage, solicitation } from './link-frames.ts';
 import { encapsulated, nodes, type PlaceName, places, World, words } from './world.ts';
 
 /** `PODWIRE_PACKETS=1000000` makes it 200,000, and those that are compared 40,000. */
-const FRAMES = Number(process.env['PODWIRE_PACKETS'] ?? 100_000) / 5;
+const FRAMES = PACKETS / 5;
 /** Frames that are told again with other bytes around them. */
 const FRAMES_COMPARED = FRAMES / 5;
 /** Longest seed frame, and what an answer may add to it. */

@@ -14,12 +14,13 @@ import { createRing } from '../../src/recording/ring.ts';
 import type { ServiceSpec } from '../../src/service/service-spec.ts';
 import { rules } from '../policy/rules.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
+import { PACKETS } from '../support/packets.ts';
 import { tablesOf } from '../support/services.ts';
 import { arp, NEXT_HOP, solicitation } from './link-frames.ts';
 import { encapsulated, NODE_MAC, nodes, type PlaceName, places, World, words } from './world.ts';
 
 /** Captured ones are fewer in a hurry: `PODWIRE_PACKETS` says how many. */
-const PACKETS = process.argv.includes('captured') ? Number(process.env['PODWIRE_PACKETS'] ?? 300_000) : 1_000_000;
+const COUNT = process.argv.includes('captured') ? PACKETS : 1_000_000;
 const WARM_UP = 200_000;
 /** Packets that leave garbage, to show that it would be seen. */
 const PROOF = 500_000;
@@ -199,14 +200,14 @@ async function storm(): Promise<Storm> {
   const collections = await collectionsDuring(() => {
     for (let leg = 0; leg < LEGS; leg++) {
       const heap = process.memoryUsage().heapUsed;
-      run(WARM_UP + (leg * PACKETS) / LEGS, PACKETS / LEGS);
+      run(WARM_UP + (leg * COUNT) / LEGS, COUNT / LEGS);
       growths.push(process.memoryUsage().heapUsed - heap);
     }
   });
   const heapGrowthBytes = growths.sort((a, b) => a - b)[LEGS >> 1]!;
   const collectionsOfProof = await collectionsDuring(() => {
     for (let i = 0; i < PROOF; i++) {
-      receive(world, all[i % all.length]!, pkt, at, WARM_UP + PACKETS + i);
+      receive(world, all[i % all.length]!, pkt, at, WARM_UP + COUNT + i);
       kept[0] = { i };
       if ((i & 255) === 0) read();
     }
@@ -216,7 +217,7 @@ async function storm(): Promise<Storm> {
   const inserted = world.dp.connections.statistics.insert;
   const denied = dropped['PolicyDenied'] ?? 0;
   const flows = { received, delivered, inserted, denied };
-  return { packets: PACKETS, ...flows, told, collections, heapGrowthBytes, collectionsOfProof };
+  return { packets: COUNT, ...flows, told, collections, heapGrowthBytes, collectionsOfProof };
 }
 
 process.stdout.write(JSON.stringify(await storm()));

@@ -1,11 +1,12 @@
 /** Whatever the bytes: an answer that can be read, or none; never an exception, never long. */
 import { expect, test } from 'vitest';
+import { PACKETS } from '../support/packets.ts';
 import { type Random, withRandom } from '../support/random.ts';
 import { optRecord, query, readAnswer, reverseName, types, wireName, words } from './messages.ts';
 import { Client, shop, shopZone } from './shop.ts';
 
 /** `PODWIRE_PACKETS=1000000` makes it 200,000. */
-const MESSAGES = Number(process.env['PODWIRE_PACKETS'] ?? 100_000) / 5;
+const MESSAGES = PACKETS / 5;
 const names = [
   ...shop.flatMap(({ name, namespace }) => [
     `${name}.${namespace}.svc.cluster.local`,

@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { explainConnection } from '../../src/network-policy/explain.ts';
 import type { PolicyWorld, WorldPolicy } from '../../src/network-policy/policy-world.ts';
 import { type SlowDirection, type SlowQuestion, slowVerdict } from '../oracle/slow-policy.ts';
+import { PACKETS } from '../support/packets.ts';
 import { type Random, withRandom } from '../support/random.ts';
 import { PolicyChain } from './policy-chain.ts';
 import type { RandomWorld } from './random-addresses.ts';
 import { changedWorld, randomQuestion, randomWorld } from './random-world.ts';
 
 /** `PODWIRE_PACKETS=1000000` makes it ten times as many. */
-const VERDICTS = Number(process.env['PODWIRE_PACKETS'] ?? 100_000);
+const VERDICTS = PACKETS;
 /** Those that are explained, or asked before and after a change, take longer. */
 const EXPLAINED = VERDICTS / 20;
 const AROUND_CHANGES = VERDICTS / 5;

@@ -6,6 +6,7 @@
 import { describe, expect, test } from 'vitest';
 import type { PolicyWorld } from '../../src/network-policy/policy-world.ts';
 import { type SlowQuestion, slowVerdict } from '../oracle/slow-policy.ts';
+import { PACKETS } from '../support/packets.ts';
 import { Random } from '../support/random.ts';
 import { missing } from '../support/requires.ts';
 import { beyondOf, buildWorld, type NpGuardCase, type NpGuardWorld, readCases } from './np-guard-cases.ts';
@@ -35,10 +36,10 @@ const differences: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Questions of each case, about; all of them are some 400,000. */
-const QUESTIONS = Number(process.env['PODWIRE_PACKETS'] ?? 100_000) / 25;
+const QUESTIONS = PACKETS / 25;
 
 /** Probes of each case that packets answer. */
-const PACKETS = 48;
+const SAMPLE = 48;
 
 interface End {
   /** As lists name it: a workload, or an address outside. */
@@ -127,7 +128,7 @@ function comparePackets(
   const random = new Random(questions.length);
   const nodes = new Map(world.pods.map(({ addresses, node }) => [addresses[0]!, node]));
   const inside = questions.filter(({ source, destination }) => nodes.has(source) && nodes.has(destination));
-  const sample = Array.from({ length: Math.min(PACKETS, inside.length) }, () => random.pick(inside));
+  const sample = Array.from({ length: Math.min(SAMPLE, inside.length) }, () => random.pick(inside));
   const reports = cluster.probeAll(
     sample.map(({ source: address, destination, protocol, port }) => ({
       at: { node: nodes.get(address)!, address },

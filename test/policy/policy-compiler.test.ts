@@ -15,12 +15,13 @@ import {
 } from '../../src/policy/policy-spec.ts';
 import { ServiceCompiler } from '../../src/service/service-compiler.ts';
 import { words } from '../dataplane/world.ts';
+import { PACKETS } from '../support/packets.ts';
 import { type Random, withRandom } from '../support/random.ts';
 import { type PodRules, rules } from './rules.ts';
 
 const protocols = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 const FAR = way(Way.Tunnel, 0);
-const ROUNDS = 150;
+const ROUNDS = PACKETS / 600;
 
 interface Asked {
   readonly peer: string;

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { runFilter, verifyFilter } from '../../src/recording/filter-machine.ts';
 import { Base, FILTER_INSTRUCTIONS_MAX, Op } from '../../src/recording/filter-program.ts';
 import { bpfFilter } from '../capture/filter/libpcap-oracle.ts';
+import { PACKETS } from '../support/packets.ts';
 import { type Random, withRandom } from '../support/random.ts';
 import { missing } from '../support/requires.ts';
 
@@ -12,7 +13,7 @@ const reject: Instruction = [Op.Return, 0, 0, 0];
 const frame = Uint8Array.from({ length: 60 }, (_, i) => (i * 37 + 5) & 255);
 const AT = 100;
 /** Random ones; `PODWIRE_PACKETS=1000000` makes it 60,000. */
-const PROGRAMS = Math.round((Number(process.env['PODWIRE_PACKETS'] ?? 100_000) * 6) / 100);
+const PROGRAMS = Math.round((PACKETS * 6) / 100);
 
 function program(...instructions: readonly Instruction[]): Int32Array {
   return Int32Array.from(instructions.flat());

@@ -7,9 +7,10 @@ import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { createRing, RingReader, RingWriter } from '../../src/recording/ring.ts';
 import { SightingKind, Word } from '../../src/recording/sighting.ts';
+import { PACKETS } from '../support/packets.ts';
 import { Random } from '../support/random.ts';
 
-const SIGHTINGS = Number(process.env['PODWIRE_PACKETS'] ?? 100_000) / 5;
+const SIGHTINGS = PACKETS / 5;
 const CAPACITY = 1 << 18;
 const PIECE_BYTES = 1 << 15;
 /** A worker begins without a loader for TypeScript. */

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { createRing, RingReader, RingWriter } from '../../src/recording/ring.ts';
 import { SightingKind, Word } from '../../src/recording/sighting.ts';
+import { PACKETS } from '../support/packets.ts';
 import { type Random, withRandom } from '../support/random.ts';
 import type { RingReport } from './ring-threads.ts';
 
@@ -282,7 +283,7 @@ function step(one: Ring, model: Model, random: Random, i: number, lastAt: number
 }
 
 /** `PODWIRE_PACKETS=1000000` makes it long enough for positions to pass 2^31. */
-const OPERATIONS = Number(process.env['PODWIRE_PACKETS'] ?? 100_000);
+const OPERATIONS = PACKETS;
 
 test(`${OPERATIONS} random operations do what a list does`, () => {
   withRandom((random) => {

@@ -4,11 +4,12 @@ import { ChecksumState, type Packet } from '../../src/packet/packet.ts';
 import { Endpoint } from '../../src/stack/endpoint.ts';
 import { serveEcho } from '../../src/stack/probe.ts';
 import { buildFrame, newPacket, writeBytes } from '../support/frames.ts';
+import { PACKETS } from '../support/packets.ts';
 import { type Random, withRandom } from '../support/random.ts';
 import { Wire } from './wire.ts';
 
 /** `PODWIRE_PACKETS=1000000` makes it 100,000. */
-const FRAMES = Number(process.env['PODWIRE_PACKETS'] ?? 100_000) / 10;
+const FRAMES = PACKETS / 10;
 const A = ['10.244.0.2', 'fd00::2'];
 const B = ['10.244.1.2', 'fd00::1:2'];
 const IPV4 = 0x0800;

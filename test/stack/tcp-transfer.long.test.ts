@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { serveEcho } from '../../src/stack/probe.ts';
 import type { TcpConnection } from '../../src/stack/tcp-connection.ts';
+import { PACKETS } from '../support/packets.ts';
 import { type Random, withRandom } from '../support/random.ts';
 import { Wire, type WireOptions } from './wire.ts';
 
@@ -9,7 +10,7 @@ const A = ['10.244.0.2', 'fd00::2'];
 const B = ['10.244.1.2', 'fd00::1:2'];
 const LONG_MS = 3_600_000;
 /** `PODWIRE_PACKETS=1000000` makes it 1,000. */
-const TRANSFERS = Number(process.env['PODWIRE_PACKETS'] ?? 60_000) / 1000;
+const TRANSFERS = PACKETS / 1000;
 
 interface Received {
   readonly parts: Uint8Array[];

@@ -12,11 +12,12 @@ import type { Storm } from '../dataplane/packet-storm.ts';
 import { encapsulated, NODE_MAC, nodes, type PlaceName, places, World, words } from '../dataplane/world.ts';
 import { slowFragments } from '../oracle/slow-fragments.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
+import { PACKETS } from '../support/packets.ts';
 import { type Random, withRandom } from '../support/random.ts';
 import { servicesOf } from '../support/services.ts';
 
 /** `PODWIRE_PACKETS=1000000` makes it 4,000. */
-const SENT = Number(process.env['PODWIRE_PACKETS'] ?? 300_000) / 250;
+const SENT = PACKETS / 250;
 const hopOf: Record<PlaceName, number> = { web: WEB, api: API, host: HOST };
 
 function busyWorld(): World {

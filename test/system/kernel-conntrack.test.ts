@@ -12,6 +12,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { randomScript, type Step } from '../conntrack/scripts.ts';
 import { type Difference, frameOf, readable, shortest } from '../conntrack/scripts-run.ts';
 import type { SlowPacket } from '../oracle/slow-packet.ts';
+import { PACKETS } from '../support/packets.ts';
 import { Random, withRandom } from '../support/random.ts';
 import { missing } from '../support/requires.ts';
 import { cases, deviations, inFamily } from './kernel-conntrack-cases.ts';
@@ -20,7 +21,7 @@ import { KernelRouter, LIFETIMES_S } from './kernel-conntrack-router.ts';
 import { smallScript } from './kernel-conntrack-small.ts';
 import { describeUnless } from './skipping.ts';
 
-const PACKETS = Number(process.env['PODWIRE_PACKETS'] ?? 100_000) / 5;
+const COUNT = PACKETS / 5;
 const timeout = 3_600_000;
 /** Longer than this no script may take, or the kernel's time-outs would have a say: a UDP stream is two seconds old. */
 const SCRIPT_MS = 1500;
@@ -120,7 +121,7 @@ describeUnless(lacks, 'nf_conntrack of this kernel', () => {
     ['of a small world', smallScript, mustBeSaidOfSmall],
   ];
   for (const [name, scriptOf, must] of worlds) {
-    test(`CT-001 to CT-048: ${PACKETS} packets ${name} are what the kernel takes them for`, { timeout }, () =>
+    test(`CT-001 to CT-048: ${COUNT} packets ${name} are what the kernel takes them for`, { timeout }, () =>
       withRandom((random) => {
         const lacking = cases
           .filter((each) => each.commit !== undefined && !agrees(each, 4))
@@ -128,7 +129,7 @@ describeUnless(lacks, 'nf_conntrack of this kernel', () => {
         const asked = ({ packet }: Step) => !lacking.some((commit) => commits[commit]!(packet));
         said.clear();
         let packets = 0;
-        while (packets < PACKETS) {
+        while (packets < COUNT) {
           const seed = random.word();
           const script = scriptOf(new Random(seed)).filter(asked);
           packets += script.length;

@@ -1,6 +1,7 @@
 /** Our compiler and machine against libpcap's, on random expressions and random frames. */
 import { describe, expect, test } from 'vitest';
 import { compileFilter } from '../../../src/capture/filter/compile-filter.ts';
+import { PACKETS } from '../../support/packets.ts';
 import { Random } from '../../support/random.ts';
 import { missing } from '../../support/requires.ts';
 import { plain, runOn, tunnelled } from './filtering.ts';
@@ -9,7 +10,7 @@ import { randomExpression, randomFrame } from './random-expressions.ts';
 
 const seed = Number(process.env['PODWIRE_SEED'] ?? 20_240_601);
 /** `PODWIRE_PACKETS=1000000` makes it 600. */
-const EXPRESSIONS = Math.round(Number(process.env['PODWIRE_PACKETS'] ?? 250_000) / 1667);
+const EXPRESSIONS = Math.round(PACKETS / 1667);
 const FRAMES = 40;
 
 interface Compared {
