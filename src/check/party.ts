@@ -7,6 +7,7 @@ import type { KubernetesObject, Node, Pod, Service } from '../store/object.ts';
 import { podBearing } from '../store/pods-of.ts';
 import { kinds, type Resource } from '../store/resources.ts';
 import { matches, requirementsOf } from '../store/selector.ts';
+import { clusterIpOf, hasPort } from '../store/service-named.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
 import { byNearness, networkOf, unroutableKind } from './addresses.ts';
 import { type ClusterView, keyOf } from './cluster-view.ts';
@@ -45,14 +46,10 @@ export function receiversOf(view: ClusterView, end: End, port: number | string |
   if (end.type === 'bare' && port !== undefined) {
     const service = view.find(kinds.Service, end.namespace, end.name);
     const isPod = view.find(kinds.Pod, end.namespace, end.name) !== undefined;
-    const hasAddress = service !== undefined && service.spec.clusterIP !== 'None';
+    const hasAddress = service !== undefined && clusterIpOf(service) !== undefined;
     if (hasAddress && (!isPod || hasPort(service, port))) return [serviceParty(service)];
   }
   return partiesOf(view, end, 'itself');
-}
-
-function hasPort({ spec }: Service, port: number | string): boolean {
-  return (spec.ports ?? []).some((one) => one.port === port || one.name === port);
 }
 
 /** @param service what a Service means: a sender is one of its pods */
@@ -158,9 +155,8 @@ export function podParty(view: ClusterView, pod: Pod): Party {
 }
 
 function serviceParty(service: Service): Party {
-  const { clusterIP } = service.spec;
   const name = `svc/${keyOf(service)}`;
-  if (clusterIP === undefined || clusterIP === 'None' || clusterIP === '') {
+  if (clusterIpOf(service) === undefined) {
     throw new Nobody(
       `Service ${keyOf(service)} has no address of its own; name its pods, by a podSelector for instance`,
     );

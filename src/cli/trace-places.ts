@@ -3,6 +3,7 @@ import { AnswerError, type ApiClient } from '../api/client.ts';
 import type { ProbeProtocol } from '../nodes/protocol.ts';
 import type { Node, Pod, Service } from '../store/object.ts';
 import { kinds } from '../store/resources.ts';
+import { clusterIpOf, hasPort } from '../store/service-named.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
 import { UsageError } from './arguments.ts';
@@ -82,7 +83,7 @@ export async function findTarget(
     return addressTarget(address, `node ${endpoint.name}`, wanted);
   }
   const service = await serviceOf(client, endpoint, port);
-  if (service !== undefined && !isHeadless(service)) return serviceTarget(service, wanted);
+  if (service !== undefined && clusterIpOf(service) !== undefined) return serviceTarget(service, wanted);
   const { pod, note } = await takePod(client, endpoint);
   return podTarget(pod, note, wanted);
 }
@@ -211,14 +212,6 @@ async function serviceOf(
   const isWorkload = !isPod && !chosen.of.startsWith('service');
   // With a port a Service goes before a workload, though not before a pod.
   return isPod || (isWorkload && port === undefined) ? undefined : service;
-}
-
-function hasPort({ spec }: Service, port: string): boolean {
-  return (spec.ports ?? []).some((one) => String(one.port) === port || one.name === port);
-}
-
-function isHeadless({ spec }: Service): boolean {
-  return spec.clusterIP === undefined || spec.clusterIP === 'None' || spec.clusterIP === '';
 }
 
 async function takePod(

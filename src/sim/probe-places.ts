@@ -4,6 +4,7 @@ import type { KubernetesObject, Pod } from '../store/object.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { podBearing, podsOf } from '../store/pods-of.ts';
 import { kinds, resources } from '../store/resources.ts';
+import { clusterIpOf, hasPort } from '../store/service-named.ts';
 import { parseAddress } from '../wire/address.ts';
 import type { SimCluster } from './sim-cluster.ts';
 
@@ -73,12 +74,12 @@ function serviceTarget(cluster: SimCluster, name: string, port: number | string)
   const [namespace, service] = name.includes('/') ? (name.split('/') as [string, string]) : ['default', name];
   const object = cluster.plane.store.get(kinds.Service, namespace, service);
   if (object === undefined) throw new Error(`no Service ${namespace}/${service}`);
-  const { clusterIP, ports = [] } = object.spec;
-  if (clusterIP === undefined || clusterIP === 'None') {
+  const clusterIp = clusterIpOf(object);
+  if (clusterIp === undefined) {
     throw new Error(`Service ${namespace}/${service} has no address; ask one of its pods`);
   }
-  const named = ports.find((candidate) => candidate.name === port);
-  return { address: clusterIP, port: numberOf(named?.port ?? port, name) };
+  const named = object.spec.ports?.find((candidate) => candidate.name === port);
+  return { address: clusterIp, port: numberOf(named?.port ?? port, name) };
 }
 
 function numberOf(port: number | string, of: string): number {
@@ -126,9 +127,6 @@ function isServiceWithPort(cluster: SimCluster, to: string, port: number | strin
   const [namespace, name] = parts.length === 1 ? ['default', parts[0]!] : (parts as [string, string]);
   const { store } = cluster.plane;
   const service = parts.length > 2 ? undefined : store.get(kinds.Service, namespace, name);
-  if (service === undefined || service.spec.clusterIP === 'None') return false;
-  if ((service.spec.ports ?? []).some((one) => one.port === port || one.name === port || String(one.port) === port)) {
-    return true;
-  }
-  return store.get(kinds.Pod, namespace, name) === undefined;
+  if (service === undefined || clusterIpOf(service) === undefined) return false;
+  return hasPort(service, port) || store.get(kinds.Pod, namespace, name) === undefined;
 }
