@@ -183,7 +183,6 @@ export class CaptureSession {
     const headers = { [CAPTURE_REQUEST_HEADER]: JSON.stringify(request) };
     const { socket, head } = await this.#client.upgrade(`${path}/capture`, CAPTURE_PROTOCOL, headers);
     source.socket = socket;
-    source.heardMs = performance.now(); // the cluster may have taken a while to answer: that was not the node
     socket.on('data', (bytes: Buffer) => this.#hear(source, bytes));
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {

@@ -77,5 +77,7 @@ describe('an answer of real nodes', () => {
     expect(answer(entry, silent, closed)).toMatchObject({ outcome: 'dropped', reason: 'PolicyDenied', inferred: true });
     expect(answer(entry, silent, open)).toMatchObject({ outcome: 'lost', reason: 'no-answer', inferred: false });
     expect(answer(entry, { outcome: 'delivered', detail: 'ok' } as ProbeReport, closed).inferred).toBe(false);
+    // Whoever was told something knows better than what the words deny.
+    expect(answer(entry, refused, closed)).toMatchObject({ outcome: 'refused', inferred: false });
   });
 });
