@@ -177,7 +177,7 @@ export class CaptureSession {
     const request = this.#stopping ? undefined : this.#handlers.request(scene);
     source.asked = request !== undefined;
     if (request === undefined) {
-      source.closed = true;
+      this.#setClosed(source);
       return;
     }
     const headers = { [CAPTURE_REQUEST_HEADER]: JSON.stringify(request) };
@@ -185,9 +185,7 @@ export class CaptureSession {
     source.socket = socket;
     socket.on('data', (bytes: Buffer) => this.#hear(source, bytes));
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => {
-      source.closed = true;
-    });
+    socket.on('close', () => this.#setClosed(source));
     if (head.length > 0) this.#hear(source, head);
     if (this.#stopping) socket.end();
   }
@@ -301,6 +299,11 @@ export class CaptureSession {
       this.#setSilent(source, true);
       this.#handlers.say(`node ${source.node} says nothing; its packets may come late`);
     }
+  }
+
+  #setClosed(source: Source): void {
+    source.closed = true;
+    if (!this.#stopping) this.#lookForBegin();
   }
 
   #setSilent(source: Source, silent: boolean): void {

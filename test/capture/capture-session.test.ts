@@ -121,6 +121,40 @@ describe('a session begins', () => {
   });
 });
 
+/** Two nodes of which one is not asked, and what it has to say of its hops comes last. */
+async function oneOfTwo(): Promise<number> {
+  const client = {
+    get: async (path: string) => {
+      if (path.includes('/n2/')) await new Promise((resolve) => setTimeout(resolve, 50));
+      return { ...scene, node: path.includes('/n1/') ? 'n1' : 'n2' };
+    },
+    upgrade: async () => {
+      const socket = new PassThrough();
+      const tell = setInterval(() => socket.write(idle), 20);
+      socket.on('finish', () => clearInterval(tell));
+      return { socket, head: new Uint8Array(0) };
+    },
+  };
+  let begun = 0;
+  const one = new CaptureSession(client as never, {
+    request: ({ node }) => (node === 'n1' ? ({} as never) : undefined),
+    sighting: () => {},
+    flush: () => {},
+    begun: () => {
+      begun++;
+      one.stop();
+    },
+    say: () => {},
+  });
+  await Promise.race([one.run(['n1', 'n2'], true), new Promise((resolve) => setTimeout(resolve, 2000))]);
+  one.stop();
+  return begun;
+}
+
+test('a session begins when the last node turns out to have nothing to tell', async () => {
+  expect(await oneOfTwo()).toBe(1);
+});
+
 function answer(revision: number): object {
   const world = worldOf(policy(`policy-${revision}`, 1, {}));
   return { ...world, revision, policies: world.policies.map((one) => ({ ...one, places: {} })) };

@@ -33,13 +33,21 @@ export class TestCapture {
   }
 
   /**
-   * Resolves once the file has packets: then every node tells of its own, because none is written before all do.
+   * Resolves once the file has packets of a time when every node told of its own.
    *
    * @param cause sends something that the capture sees; called until it was seen.
    */
   async begun(cause: () => Promise<unknown>): Promise<void> {
-    const seen = async () => {
+    const running = () => {
       if (this.running.child.exitCode !== null) throw new Error(`the capture has ended: ${this.running.stderr}`);
+    };
+    const listening = async () => {
+      running();
+      return this.running.stderr.includes('listening at');
+    };
+    await until(listening, BEGIN_MS, () => `a capture that listens: ${this.running.stderr}`);
+    const seen = async () => {
+      running();
       await cause();
       return (await packetCount(this.path)) > 0;
     };
