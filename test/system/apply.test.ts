@@ -107,7 +107,7 @@ describeUnless(lacks, 'a cluster that changes', () => {
   test('a node that dies comes back with all that was applied', async () => {
     const { pid } = cluster.process('node', 'n2');
     process.kill(pid, 'SIGKILL');
-    await until(() => cluster.processes().some((other) => other.words.includes('n2') && other.pid !== pid), 5000);
+    await until(() => cluster.processes().some((other) => other.words.includes('n2') && other.pid !== pid), 20_000);
     const answered = await until(async () => {
       const { stdout } = await curl(cluster, 'node/n2', 'http://web0/hostname');
       return stdout.startsWith('web0-') ? stdout : undefined;

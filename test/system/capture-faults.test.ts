@@ -129,7 +129,7 @@ describeUnless(lacks, 'capture: faults', () => {
       const before = await packetCount(capture.path);
       expect(capture.running.stderr).toContain('node n2 says nothing; its packets may come late');
       await pings(c.v4);
-      await until(async () => (await packetCount(capture.path)) >= before + 8, 1000);
+      await until(async () => (await packetCount(capture.path)) >= before + 8, 10_000);
     } finally {
       kill(pid, 'SIGCONT');
     }
@@ -212,7 +212,7 @@ describeUnless(lacks, 'capture: faults', () => {
     await expectTold(goesOnLate.path, goesOnLate.running);
     expect(statSync(goesOnLate.path).size).toBeLessThan(WAITING_BYTES_MAX);
     kill(never.pid, 'SIGINT');
-    await until(() => captures().length === 0, 2000);
+    await until(() => captures().length === 0, 10_000);
     kill(never.reader, 'SIGCONT');
     expect((await never.running.result).code).toBe(130);
   });

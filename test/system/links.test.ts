@@ -38,8 +38,8 @@ describeUnless(lacks, 'links', () => {
   test('a node that comes back has its links again', async () => {
     const { pid } = cluster.process('node', 'n1');
     kill(pid, 'SIGKILL');
-    await until(() => cluster.processes().some((other) => other.words.includes('n1') && other.pid !== pid), 5000);
-    await until(async () => (await ping('a', addresses.c.v4)).includes(' 0% packet loss'), 5000);
+    await until(() => cluster.processes().some((other) => other.words.includes('n1') && other.pid !== pid), 20_000);
+    await until(async () => (await ping('a', addresses.c.v4)).includes(' 0% packet loss'), 20_000);
     expect(fastestMs(await ping('a', addresses.b.v4))).toBeGreaterThanOrEqual(80);
   });
 

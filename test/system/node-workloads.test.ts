@@ -97,7 +97,7 @@ describe.skipIf(lacks)(`workloads${lacks ? ` (skipped: ${lacks})` : ''}`, () => 
     workloads.start(pod.spec);
     const connection = pod.connect(address, 9000).write('hello\n');
     // The kernel makes ready a new IPv6 address in the background: the first SYN may be lost, the next is a second later.
-    await expect.poll(() => connection.received, { timeout: 5000 }).toBe('hello\n');
+    await expect.poll(() => connection.received, { timeout: 30_000 }).toBe('hello\n');
     const big = 'abcdefghij'.repeat(200_000);
     connection.write(big).socket.end();
     await connection.closed;

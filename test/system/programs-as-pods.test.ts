@@ -89,8 +89,8 @@ describeUnless(lacks, 'programs as pods', () => {
     await apply(cluster, programPod('asks', `python3 -c '${fetch}'; exec python3 -m http.server 8080`, {}));
     await until(async () => (await logs('asks')).includes('web good day'), 10_000);
     const { status } = (await podNamed('asks'))!;
-    await until(async () => (await curl(cluster, 'client', `http://${status.podIP}:8080/`)).code === 0, 5000);
-    await until(async () => (await logs('asks')).includes('"GET / HTTP/1.1" 200'), 5000);
+    await until(async () => (await curl(cluster, 'client', `http://${status.podIP}:8080/`)).code === 0, 20_000);
+    await until(async () => (await logs('asks')).includes('"GET / HTTP/1.1" 200'), 20_000);
   });
 
   test('a pod is Ready while its probe succeeds, and Services know it', async () => {
@@ -126,7 +126,7 @@ spec: {nodeName: n1, containers: [{name: main, image: none, ${PORTS}, readinessP
     const before = await curl(cluster, 'slow', 'http://localhost:8080/');
     expect(before.stdout).toBe('slow');
     process.kill(cluster.process('node', 'n2').pid, 'SIGKILL');
-    await until(async () => !(await isReady('slow')), 5000);
+    await until(async () => !(await isReady('slow')), 20_000);
     await until(() => isReady('slow'), 10_000);
     expect((await podNamed('slow'))?.status.containerStatuses).toMatchObject([{ restartCount: 0 }]);
   });
@@ -151,7 +151,7 @@ spec: {nodeName: n1, containers: [{name: main, image: none, ${PORTS}, readinessP
     const row = async () => /^crash.*$/m.exec((await run('get', 'pods')).stdout)?.[0] ?? '';
     await until(
       async () => /0\/1 +CrashLoopBackOff +1 /.test(await row()),
-      5000,
+      20_000,
       () => 'CrashLoopBackOff',
     );
     expect(await logs('crash')).toBe('crashing\ncrashing\n');
@@ -192,8 +192,8 @@ spec: {nodeName: n1, containers: [{name: main, image: none, ${PORTS}, readinessP
     expect(others()).toEqual([]);
     const children = `trap '' TERM; sleep 1000 & setsid sleep 1000 & echo begun; sleep 1000; sleep 1000`;
     await apply(cluster, programPod('doomed', children, { container: marked() }));
-    await until(async () => (await logs('doomed')) === 'begun\n', 5000);
-    await until(() => others().length === 4, 5000);
+    await until(async () => (await logs('doomed')) === 'begun\n', 20_000);
+    await until(() => others().length === 4, 20_000);
     const { code, ms } = await run('delete', 'pod', 'doomed');
     report(`deleted in ${Math.round(ms)} ms`);
     expect(code).toBe(0);
@@ -206,7 +206,7 @@ spec: {nodeName: n1, containers: [{name: main, image: none, ${PORTS}, readinessP
 
   test('nothing is left when the cluster ends', async () => {
     await apply(cluster, programPod('last', "trap '' TERM INT HUP; sleep 1000; sleep 1000", { container: marked() }));
-    await until(() => others().length === 2, 5000);
+    await until(() => others().length === 2, 20_000);
     expect((await cluster.down()).code).toBe(0);
     expect(cluster.processes()).toEqual([]);
     expect(cluster.leftBehind()).toEqual([]);

@@ -222,7 +222,7 @@ describeUnless(lacks, 'a name that is taken', () => {
 
   test('up -d: the log of the first is still its own', async () => {
     kill(cluster.process('node', 'n1').pid, 'SIGKILL');
-    await until(() => cluster.log().includes('node n1 ended (SIGKILL)'), 5000);
+    await until(() => cluster.log().includes('node n1 ended (SIGKILL)'), 20_000);
     const before = cluster.log();
     const file = cluster.write('other.yaml', twoNodes());
     expect((await cluster.run(['up', file, '-d', '--name', cluster.name])).code).toBe(2);
