@@ -8,6 +8,8 @@ export const startOptions = {
   mtu: { type: 'string' },
   offload: { type: 'string' },
   underlay: { type: 'string' },
+  without: { type: 'string' },
+  'strict-checksums': { type: 'boolean', default: false },
   'allow-run': { type: 'boolean', default: false },
 } as const;
 

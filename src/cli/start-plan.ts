@@ -5,6 +5,7 @@ import type { ManifestObject } from '../cluster/manifest-object.ts';
 import { type ManifestText, readManifests } from '../cluster/manifests.ts';
 import { formatProblem } from '../cluster/source.ts';
 import { planTopology, type Topology, underlayKinds } from '../cluster/topology.ts';
+import { type Technique, techniques } from '../nodes/techniques.ts';
 import { firstObstacle } from '../vessel/machine.ts';
 import { readCount, UsageError } from './arguments.ts';
 import { readManifestPath } from './manifest-paths.ts';
@@ -36,6 +37,7 @@ export function planTexts(values: StartValues, texts: readonly ManifestText[], u
   if (values.underlay !== undefined && underlay === undefined) {
     throw new UsageError(`--underlay takes ${underlayKinds.join(', ')}, found "${values.underlay}"`, usage);
   }
+  const without = readTechniques(values.without, usage);
   const manifests = readManifests(texts);
   const topology = planTopology(manifests, {
     name: values.name,
@@ -43,6 +45,8 @@ export function planTexts(values: StartValues, texts: readonly ManifestText[], u
     mtu: readCount(values.mtu, '--mtu', usage),
     offload,
     underlay,
+    without,
+    strictChecksums: values['strict-checksums'],
     allowRun: values['allow-run'],
   });
   admit(topology, manifests.objects);
@@ -50,6 +54,16 @@ export function planTexts(values: StartValues, texts: readonly ManifestText[], u
   if (obstacle !== undefined) throw obstacle;
   for (const note of manifests.notes) process.stderr.write(`${formatProblem(note)}\n`);
   return { topology, manifests: texts };
+}
+
+function readTechniques(list: string | undefined, usage: string): Technique[] {
+  return (list?.split(',') ?? []).map((name) => {
+    const technique = techniques.find((known) => known === name);
+    if (technique === undefined) {
+      throw new UsageError(`--without takes ${techniques.join(', ')}, found "${name}"`, usage);
+    }
+    return technique;
+  });
 }
 
 function admit(topology: Topology, objects: readonly ManifestObject[]): void {

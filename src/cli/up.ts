@@ -25,6 +25,8 @@ Start a cluster from YAML: files, folders, or - for standard input. Runs until C
       --mtu N           IP MTU of the underlay (default: 1500; pods get 50 less)
       --offload on|off  off: every frame is wire-sized (default: on)
       --underlay KIND   between nodes: tap, udp (sockets), or auto: the faster that works (default: auto)
+      --without LIST    what makes nodes fast, switched off to be measured: merge, rows, spin, simd
+      --strict-checksums  nodes verify TCP and UDP checksums of each other's packets, as pods' kernels do anyway
       --allow-run       let pods with the annotation podwire.dev/run start programs of this machine, as you
   -d, --detach          return when every pod is Ready
 

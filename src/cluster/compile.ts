@@ -21,6 +21,8 @@ export function compileSettings(
     vni: topology.vni,
     podMtu: topology.podMtu,
     offload: topology.offload,
+    without: topology.without,
+    strictChecksums: topology.strictChecksums,
     connectionsMax: CONNECTIONS_MAX,
     underlayWire,
   };

@@ -1,5 +1,6 @@
 /** Documents and options → the frame of the cluster as plain data: what nodes there are, with which addresses. */
 import type { Taint } from 'kubernetes-types/core/v1.d.ts';
+import type { Technique } from '../nodes/techniques.ts';
 import type { Node } from '../store/object.ts';
 import { VXLAN_OVERHEAD_IPV4 } from '../wire/vxlan.ts';
 import {
@@ -39,6 +40,10 @@ export interface Topology {
   vni: number;
   offload: boolean;
   underlay: UnderlayKind;
+  /** What nodes do without, to be measured. */
+  without: Technique[];
+  /** Whether nodes verify what pods' kernels verify anyway. */
+  strictChecksums: boolean;
   /** May pods start programs of this machine? No document can say so: manifests come from elsewhere. */
   allowRun: boolean;
   /** The pod network's blocks, IPv4 first. */
@@ -74,6 +79,8 @@ export interface TopologyOptions {
   readonly mtu?: number | undefined;
   readonly offload?: 'on' | 'off' | undefined;
   readonly underlay?: UnderlayKind | undefined;
+  readonly without?: readonly Technique[] | undefined;
+  readonly strictChecksums?: boolean | undefined;
   readonly allowRun?: boolean | undefined;
 }
 
@@ -119,6 +126,8 @@ export function planTopology(
     vni: spec.vni,
     offload: options.offload === undefined ? spec.offload : options.offload === 'on',
     underlay: options.underlay ?? 'auto',
+    without: [...(options.without ?? [])],
+    strictChecksums: options.strictChecksums === true,
     allowRun: options.allowRun === true,
     podSubnets: spec.podSubnets.map(formatCidr),
     serviceSubnets: spec.serviceSubnets.map(formatCidr),

@@ -32,8 +32,9 @@ const VNI = 1;
 export function crossesWhole(from: WireEnd, to: WireEnd): boolean {
   const arena = new Arena(ARENA_BYTES);
   arena.base = addressOf(arena.buffer);
-  const sender = new TapUnderlay({ arena, fd: from.fd, wire: wireOf(from) });
-  const receiver = new TapUnderlay({ arena, fd: to.fd, wire: wireOf(to) });
+  const plain = { arena, merging: false, rows: false, lost: () => {}, activity: new Int32Array(1) };
+  const sender = new TapUnderlay({ ...plain, fd: from.fd, wire: wireOf(from) });
+  const receiver = new TapUnderlay({ ...plain, fd: to.fd, wire: wireOf(to) });
   sender.setEndpoints([to.address]);
   const pkt = superframe(arena);
   if (validate(pkt) !== CONTINUE) throw new Error('the probe is not a valid packet: this is a bug in podwire');

@@ -4,6 +4,7 @@
  */
 import type { Packet } from '../packet/packet.ts';
 import { ADDRESS_WORDS, loadIpv4 } from '../wire/address.ts';
+import { pseudoSumIpv4 } from '../wire/checksum.ts';
 import { ETHERNET_HEADER_LEN, EtherType, etherType, writeEtherType, writeMacs } from '../wire/ethernet.ts';
 import {
   IPV4_HEADER_LEN,
@@ -16,7 +17,14 @@ import {
   ipv4Write,
 } from '../wire/ipv4.ts';
 import { Protocol } from '../wire/protocol.ts';
-import { UDP_HEADER_LEN, udpCheckedLen, udpDestinationPort, udpSourcePort, udpWrite } from '../wire/udp.ts';
+import {
+  UDP_CHECKSUM,
+  UDP_HEADER_LEN,
+  udpCheckedLen,
+  udpDestinationPort,
+  udpSourcePort,
+  udpWrite,
+} from '../wire/udp.ts';
 import { VXLAN_PORT } from '../wire/vxlan.ts';
 
 /** Where UDP is in an outer frame, and where VXLAN is: there are no options in what we send. */
@@ -25,9 +33,11 @@ export const OUTER_LEN = OUTER_L4_OFFSET + UDP_HEADER_LEN;
 /** The longest VXLAN packet that an outer IPv4 packet holds. */
 export const OUTER_PAYLOAD_MAX = 65_535 - IPV4_HEADER_LEN - UDP_HEADER_LEN;
 
-/** First of the 2^14 ports that RFC 7348 recommends for sources. */
+/** First of the 2^14 ports that RFC 7348 recommends for sources, and what is between those in use. */
 const SOURCE_PORT_FIRST = 49_152;
-const SOURCE_PORT_MASK = 0x3fff;
+const SOURCE_PORT_STEP = 2048;
+/** Few, so that packets of different flows can share a send (`ports/datagram-rows.ts`). */
+export const SOURCES = 8;
 const TTL = 64;
 
 /** A node's end of its underlay wire, and the router at the other. */
@@ -39,9 +49,18 @@ export interface OuterWire {
   readonly routerMacLow: number;
 }
 
-/** A flow keeps one outer source port, and flows spread (RFC 7348 section 5). @param hash of the inner flow. */
+/** Which of the `SOURCES` a flow leaves from. @param hash of the inner flow. */
+export function sourceOf(hash: number): number {
+  return (hash >>> 8) % SOURCES;
+}
+
+/** A flow keeps one outer source port, and flows spread (RFC 7348 section 5). @param source as `sourceOf` says. */
+export function outerPortOf(source: number): number {
+  return SOURCE_PORT_FIRST + source * SOURCE_PORT_STEP;
+}
+
 export function outerSourcePort(hash: number): number {
-  return SOURCE_PORT_FIRST | ((hash >>> 8) & SOURCE_PORT_MASK);
+  return outerPortOf(sourceOf(hash));
 }
 
 /** Writes outer headers at `at`, in front of `payloadLen` bytes that begin with VXLAN's. */
@@ -60,6 +79,12 @@ export function writeOuter(
   writeEtherType(view, at, EtherType.Ipv4);
   ipv4Write(view, ipAt, wire.address, destination, Protocol.Udp, tos, TTL, IPV4_HEADER_LEN + udpLen);
   udpWrite(view, at + OUTER_L4_OFFSET, sourcePort, VXLAN_PORT, udpLen);
+}
+
+/** Puts the pseudo header's sum in place of the checksum, for the kernel to complete. @param at of the outer frame. */
+export function leaveOuterChecksum(view: DataView, at: number, payloadLen: number): void {
+  const sum = pseudoSumIpv4(view, at + ETHERNET_HEADER_LEN, Protocol.Udp, UDP_HEADER_LEN + payloadLen);
+  view.setUint16(at + OUTER_L4_OFFSET + UDP_CHECKSUM, sum);
 }
 
 /**

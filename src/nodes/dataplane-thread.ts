@@ -1,4 +1,5 @@
 /** Entry of a node's dataplane thread: builds the node's state around the loop, and applies what the control thread sends. */
+import { release as kernelRelease } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Capture } from '../dataplane/capture.ts';
@@ -9,23 +10,28 @@ import { LinkedUnderlay } from '../dataplane/linked-underlay.ts';
 import { REASSEMBLY_SLOTS } from '../dataplane/reassembly.ts';
 import type { LinkSettings } from '../links/link.ts';
 import { Arena } from '../packet/arena.ts';
+import type { Outcome } from '../packet/outcome.ts';
 import { Packet } from '../packet/packet.ts';
 import { Way, way } from '../packet/way.ts';
-import { TAP_SLOT_BYTES, TapPort } from '../ports/tap.ts';
+import { MergingReader } from '../ports/merging-reader.ts';
+import { TapPort } from '../ports/tap.ts';
 import { TapUnderlay } from '../ports/tap-underlay.ts';
 import { UdpUnderlay } from '../ports/udp-underlay.ts';
 import type { UnderlayPort } from '../ports/underlay.ts';
 import { type PortCounters, WireCounters } from '../ports/wire-counters.ts';
 import { close } from '../sys/io.ts';
+import { manglesUdpSuperframes } from '../sys/kernel-faults.ts';
 import { addressOf } from '../sys/libc.ts';
 import { inNamespace, openNamespace } from '../sys/namespace.ts';
 import { acceptedOffloads, openTap, POD_OFFLOADS, TUNNEL_OFFLOADS, TunOffload } from '../sys/tap.ts';
+import { threadNumber } from '../sys/thread.ts';
 import { connectSeqpacket } from '../sys/unix.ts';
 import { ADDRESS_WORDS } from '../wire/address.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import { VNET_TUNNEL_HEADER_LEN } from '../wire/virtio.ts';
 import { addressWords, icmpSources } from './compile-update.ts';
 import { snapshotConnections } from './connection-snapshot.ts';
+import { inlineStages } from './inline-stages.ts';
 import { Loop } from './loop.ts';
 import { monotonicNs } from './monotonic.ts';
 import type {
@@ -46,12 +52,15 @@ import { randomWords } from './random-words.ts';
  */
 const ARENA_BYTES = 16 << 20;
 
+inlineStages();
+
 const data = workerData as DataplaneThreadData;
 const { settings } = data;
 const port = parentPort!;
 
 const random = randomWords(data.seed);
-const arena = new Arena(ARENA_BYTES);
+const without = new Set(settings.without);
+const arena = new Arena(ARENA_BYTES, !without.has('simd'));
 arena.base = addressOf(arena.buffer);
 const [macHigh, macLow] = parseMac(settings.mac);
 const dataplane = new Dataplane(
@@ -62,6 +71,7 @@ const dataplane = new Dataplane(
     vni: settings.vni,
     tunnelMtu: settings.podMtu,
     connectionsMax: settings.connectionsMax,
+    strictChecksums: settings.strictChecksums,
     icmpSources: icmpSources(settings.gatewayAddresses),
     reassemblySlots: REASSEMBLY_SLOTS,
     seed: data.seed,
@@ -69,7 +79,16 @@ const dataplane = new Dataplane(
   random,
   new Counters(data.counters),
 );
-const tapSlotAt = arena.reserve(TAP_SLOT_BYTES);
+/** What merging may make: it fits a tunnel's outer packet, and at the usual MTU one send of 44 datagrams. */
+const SUPERFRAME_MAX = 61_600;
+const merging = settings.offload && !without.has('merge');
+const rows = settings.offload && !without.has('rows');
+const lost = (datagrams: number, reason: Outcome) => dataplane.counters.countLost(datagrams, -1 - reason);
+const activity = new Int32Array(data.activity);
+activity[1] = threadNumber();
+const podReader = new MergingReader(arena, 0, SUPERFRAME_MAX, merging);
+/** What this kernel takes; and it is not for whoever captures, who wants to see what pods have sent. */
+let mergesUdp = !manglesUdpSuperframes(kernelRelease());
 const underlay = openUnderlay();
 dataplane.underlay = underlay;
 
@@ -99,6 +118,8 @@ const loop = new Loop({
   stop: new Int32Array(data.stop),
   port,
   clock,
+  spins: !without.has('spin'),
+  activity,
   onMessage: (message) => handle(message as ToDataplane),
   log: (message) => tell({ type: 'log', message }),
   onGone: (index) => tell({ type: 'hop-gone', hop: way(Way.Pod, index) }),
@@ -145,15 +166,23 @@ function capture({ id, spec, ring, lastMs, live }: CaptureOrder): void {
   if (lastMs > 0) captures.recall(created, lastMs, clock());
   const refused = live && !captures.start(created);
   if (!refused) captureById.set(id, created);
+  setMerging();
   const problem = refused ? `${CAPTURES_MAX} captures are running on this node` : undefined;
   tell({ type: 'capturing', id, problem });
   if (!live) release(id);
+}
+
+/** Packets of one UDP flow are merged as long as nobody wants to see each. */
+function setMerging(): void {
+  podReader.mergesUdp = mergesUdp && !captures.watching;
+  underlay.mergesUdp = mergesUdp && !captures.watching;
 }
 
 function release(id: number): void {
   const capture = captureById.get(id);
   captureById.delete(id);
   if (capture !== undefined) captures.stop(capture);
+  setMerging();
   tell({ type: 'released', id, losses: capture?.losses() ?? [] });
 }
 
@@ -196,6 +225,7 @@ function apply(update: CompiledUpdate): void {
     if (removed !== undefined) close(removed.fd);
   }
   captures.refresh();
+  setMerging();
   if (problems.length > 0) throw new Error(problems.join('; '));
 }
 
@@ -212,7 +242,8 @@ function setLinks(settings: readonly (LinkSettings | undefined)[]): void {
 
 function openUnderlay(): UnderlayPort {
   const { underlayAddress: address, underlayWire, offload } = settings;
-  if (underlayWire === undefined) return new UdpUnderlay({ arena, address, offload, random });
+  if (underlayWire === undefined)
+    return new UdpUnderlay({ arena, address, offload, random, merging, rows, lost, activity });
   const [routerMacHigh, routerMacLow] = parseMac(underlayWire.routerMac);
   return new TapUnderlay({
     arena,
@@ -220,6 +251,10 @@ function openUnderlay(): UnderlayPort {
       offload: offload ? TUNNEL_OFFLOADS : 0,
       vnetHeaderLen: VNET_TUNNEL_HEADER_LEN,
     }),
+    merging,
+    rows,
+    lost,
+    activity,
     wire: { address: addressWords(address)[ADDRESS_WORDS - 1]!, macHigh, macLow, routerMacHigh, routerMacLow },
   });
 }
@@ -229,7 +264,8 @@ function attach(spec: TapSpec, portWay: number): TapPort {
   const [high, low] = parseMac(spec.mac);
   return new TapPort({
     arena,
-    slotAt: tapSlotAt,
+    reader: podReader,
+    activity,
     fd: spec.socketPath === undefined ? openPodTap(spec) : connectSeqpacket(spec.socketPath),
     way: portWay,
     macHigh: high,
@@ -262,6 +298,7 @@ function negotiateOffloads(fd: number): void {
     close(fd);
     throw error;
   }
+  if ((accepted & TunOffload.uso4) === 0) mergesUdp = false;
   if (accepted === POD_OFFLOADS || offloadsReported) return;
   offloadsReported = true;
   const missing = Object.entries(TunOffload).flatMap(([name, bit]) => (POD_OFFLOADS & ~accepted & bit ? [name] : []));

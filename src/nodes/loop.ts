@@ -10,11 +10,14 @@ import type { Dataplane } from '../dataplane/dataplane.ts';
 import type { LinkedUnderlay } from '../dataplane/linked-underlay.ts';
 import { expire, receiveFromHost, receiveFromPod, receiveFromUnderlay } from '../dataplane/receive.ts';
 import type { Packet } from '../packet/packet.ts';
+import { Activity, type ActivityWord } from '../ports/activity.ts';
 import type { TapPort } from '../ports/tap.ts';
 import type { UnderlayPort } from '../ports/underlay.ts';
 import { Epoll } from '../sys/epoll.ts';
 import { drainEventfd } from '../sys/eventfd.ts';
 import { Errno } from '../sys/io.ts';
+import { yieldProcessor } from '../sys/yield.ts';
+import { Spin } from './spin.ts';
 
 /** Frames read from one port before the others have their turn; a superframe counts as one. */
 const BATCH = 64;
@@ -36,6 +39,9 @@ export interface LoopParts {
   readonly port: MessagePort;
   /** Milliseconds, monotonic. */
   readonly clock: () => number;
+  /** Whether it may look again before it sleeps. */
+  readonly spins: boolean;
+  readonly activity: ActivityWord;
   /** Handles one message; returns nothing: it answers by itself. */
   readonly onMessage: (message: unknown) => void;
   /** A pod's port has left the loop: its interface is gone. */
@@ -47,6 +53,7 @@ export interface LoopParts {
 export class Loop {
   readonly #parts: LoopParts;
   readonly #epoll = new Epoll(EVENTS_MAX);
+  readonly #spin = new Spin();
   readonly #pods: (TapPort | undefined)[] = [];
   #host: TapPort | undefined;
   #links: LinkedUnderlay | undefined;
@@ -85,17 +92,37 @@ export class Loop {
 
   /** Until the stop word is set. */
   run(): void {
-    const { stop, clock, dataplane } = this.#parts;
+    const { stop, clock, dataplane, underlay, activity } = this.#parts;
     while (Atomics.load(stop, 0) === 0) {
-      const wakeMs = Math.min(this.#nextTickMs, this.#links?.nextDueMs ?? Infinity);
-      const sleepMs = dataplane.staleFlows.pending ? 0 : Math.max(0, Math.ceil(wakeMs - clock()));
-      const ready = this.#epoll.wait(sleepMs);
+      activity[0] = Activity.Waiting;
+      const ready = this.#wait();
+      activity[0] = Activity.Stories;
       const nowMs = clock(); // one reading per batch
       for (let i = 0; i < ready; i++) this.#serve(this.#epoll.token(i), nowMs);
       this.#links?.flush(nowMs);
+      underlay.flush();
       expire(dataplane, nowMs, EXPIRE_BUDGET);
       if (nowMs >= this.#nextTickMs) this.#tick(nowMs);
     }
+  }
+
+  /** Until something is ready or due: looking first, when that has been worth it, then asleep. */
+  #wait(): number {
+    const { clock, dataplane, spins } = this.#parts;
+    if (dataplane.staleFlows.pending) return this.#epoll.wait(0);
+    const idleMs = clock();
+    const wakeMs = Math.min(this.#nextTickMs, this.#links?.nextDueMs ?? Infinity);
+    let ready = 0;
+    if (spins && this.#spin.budgetMs > 0) {
+      const enoughMs = Math.min(wakeMs, idleMs + this.#spin.budgetMs);
+      do {
+        ready = this.#epoll.wait(0);
+        if (ready === 0) yieldProcessor();
+      } while (ready === 0 && clock() < enoughMs);
+    }
+    if (ready === 0) ready = this.#epoll.wait(Math.max(0, Math.ceil(wakeMs - clock())));
+    this.#spin.waited(clock() - idleMs);
+    return ready;
   }
 
   #serve(token: number, nowMs: number): void {
@@ -109,7 +136,7 @@ export class Loop {
     const { dataplane, packet } = this.#parts;
     const port = this.#pods[index];
     if (port === undefined) return;
-    for (let i = 0; i < BATCH; i++) {
+    for (let i = 0; i < BATCH || port.pending; i++) {
       const got = port.receive(packet);
       if (got <= 0) {
         if (got < 0) this.#portFailed(port, index, got);
@@ -123,7 +150,8 @@ export class Loop {
     const { dataplane, packet } = this.#parts;
     const port = this.#host;
     if (port === undefined) return;
-    for (let i = 0; i < BATCH && port.receive(packet) > 0; i++) receiveFromHost(dataplane, port, packet, nowMs);
+    for (let i = 0; (i < BATCH || port.pending) && port.receive(packet) > 0; i++)
+      receiveFromHost(dataplane, port, packet, nowMs);
   }
 
   #drainUnderlay(nowMs: number): void {
@@ -134,6 +162,7 @@ export class Loop {
   }
 
   #drainMessages(): void {
+    this.#parts.activity[0] = Activity.Messages;
     drainEventfd(this.#parts.eventfd);
     let received = receiveMessageOnPort(this.#parts.port);
     while (received !== undefined) {

@@ -10,11 +10,13 @@ import { programUrl } from '../installation.ts';
 import { PolicyCompiler } from '../policy/policy-compiler.ts';
 import { ServiceCompiler } from '../service/service-compiler.ts';
 import { createEventfd, signalEventfd } from '../sys/eventfd.ts';
+import { reportActivity } from './activity-sampler.ts';
 import { CaptureStream } from './capture-stream.ts';
 import { buffersOf, type Compilers, compileUpdate } from './compile-update.ts';
 import { PodServices } from './pod-services.ts';
 import { Prober } from './prober.ts';
 import type {
+  ActivityOrder,
   DataplaneThreadData,
   FromDataplane,
   FromNode,
@@ -40,6 +42,8 @@ let node: Node | undefined;
 /** The other thread, and the two ways to reach it while it sleeps in the kernel: the eventfd and the stop word. */
 class DataplaneThread {
   readonly compilers: Compilers;
+  /** What the thread is doing at this moment (`ports/activity.ts`), and its number. */
+  readonly activity = new SharedArrayBuffer(8);
   readonly #worker: Worker;
   readonly #eventfd = createEventfd();
   readonly #stop = new SharedArrayBuffer(4);
@@ -57,6 +61,7 @@ class DataplaneThread {
       eventfd: this.#eventfd,
       stop: this.#stop,
       counters: new Counters().shared,
+      activity: this.activity,
     };
     this.#worker = new Worker(programUrl('nodes/dataplane-thread.cjs'), { workerData });
     this.#worker.on('message', (message: FromNode | FromDataplane) => this.#receive(message));
@@ -136,9 +141,14 @@ async function ask({ prober, asking }: Node, id: number, order: ProbeOrder): Pro
   return report;
 }
 
-async function obey(node: Node, id: number, order: WorkloadOrder | ProbeOrder): Promise<void> {
-  const body = order.order === 'ask' ? await ask(node, id, order) : await node.pods.obey(order);
-  process.send?.({ type: 'answer', id, body } satisfies FromNode);
+async function obey(node: Node, id: number, order: WorkloadOrder | ProbeOrder | ActivityOrder): Promise<void> {
+  process.send?.({ type: 'answer', id, body: await answerTo(node, id, order) } satisfies FromNode);
+}
+
+function answerTo(node: Node, id: number, order: WorkloadOrder | ProbeOrder | ActivityOrder): Promise<unknown> {
+  if (order.order === 'ask') return ask(node, id, order);
+  if (order.order === 'activity') return reportActivity(new Int32Array(node.dataplane.activity), order.forMs);
+  return node.pods.obey(order);
 }
 
 process.on('message', (message: ToNode, handle: unknown) => {

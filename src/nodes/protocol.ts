@@ -17,6 +17,7 @@ import type { ServiceTableData } from '../service/service-table.ts';
 import type { ProbeOutcome } from '../stack/probe.ts';
 import type { PrefixTableData } from '../tables/prefix-table.ts';
 import type { WorkloadPod } from '../workload/answer.ts';
+import type { Technique } from './techniques.ts';
 
 /** What never changes while a node process lives. */
 export interface NodeSettings {
@@ -29,6 +30,10 @@ export interface NodeSettings {
   /** IP MTU of pods and inside tunnels. */
   readonly podMtu: number;
   readonly offload: boolean;
+  /** What it does without, to be measured. */
+  readonly without: readonly Technique[];
+  /** Whether TCP's and UDP's checksums of what other nodes send are verified here too. */
+  readonly strictChecksums: boolean;
   readonly connectionsMax: number;
   /** Its wire to the underlay's router, a TAP in the namespace of the node process; without it, UDP sockets. */
   readonly underlayWire: UnderlayWire | undefined;
@@ -132,6 +137,21 @@ export interface WorkloadOrder {
   readonly pod: PodName;
 }
 
+/** How the dataplane thread spends its time (`ports/activity.ts`). */
+export interface ActivityOrder {
+  readonly order: 'activity';
+  /** How long to look. */
+  readonly forMs: number;
+}
+
+export interface NodeActivity {
+  /** Of the control thread's process and of the dataplane thread, as the vessel has them. */
+  readonly processId: number;
+  readonly threadId: number;
+  /** How often each activity was seen, by its number. */
+  readonly samples: readonly number[];
+}
+
 export interface PodName {
   readonly namespace: string;
   readonly name: string;
@@ -174,7 +194,7 @@ export type ToNode =
   | { readonly type: 'start'; readonly settings: NodeSettings; readonly update: NodeUpdate }
   | { readonly type: 'update'; readonly update: NodeUpdate }
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
-  | { readonly type: 'order'; readonly id: number; readonly order: WorkloadOrder | ProbeOrder }
+  | { readonly type: 'order'; readonly id: number; readonly order: WorkloadOrder | ProbeOrder | ActivityOrder }
   /** Whoever gave the order to ask does not wait any more. */
   | { readonly type: 'cancel'; readonly id: number }
   /** With the connection of whoever wants to see packets: `capture-stream.ts`. */
@@ -253,6 +273,8 @@ export interface DataplaneThreadData {
   readonly eventfd: number;
   readonly stop: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
+  /** Two words: the activity (`ports/activity.ts`), and the thread's number, which it writes itself. */
+  readonly activity: SharedArrayBuffer;
 }
 
 /** Answer to `connections`: one entry each, arrays side by side. */

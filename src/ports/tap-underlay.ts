@@ -8,12 +8,15 @@
 import { Cutter } from '../encap/cut.ts';
 import { Merger } from '../encap/merge.ts';
 import {
+  leaveOuterChecksum,
   OUTER_L4_OFFSET,
   OUTER_LEN,
   OUTER_PAYLOAD_MAX,
   type OuterWire,
+  outerPortOf,
   outerSourcePort,
   readOuter,
+  sourceOf,
   writeOuter,
 } from '../encap/outer.ts';
 import type { Arena } from '../packet/arena.ts';
@@ -25,35 +28,49 @@ import { ADDRESS_WORDS, parseAddress } from '../wire/address.ts';
 import { ETHERNET_HEADER_LEN } from '../wire/ethernet.ts';
 import { VNET_TUNNEL_HEADER_LEN } from '../wire/virtio.ts';
 import { VXLAN_HEADER_LEN } from '../wire/vxlan.ts';
-import type { UnderlayPort } from './underlay.ts';
+import { Activity, type ActivityWord } from './activity.ts';
+import { type DatagramRow, DatagramRows } from './datagram-rows.ts';
+import { type FrameSource, MergingReader, NOT_MERGED } from './merging-reader.ts';
+import type { Lost, UnderlayPort } from './underlay.ts';
 import {
   clearTunnelVirtioHeader,
   readTunnelVirtioHeader,
   Tunnelled,
+  writeRowVirtioHeader,
   writeTunnelVirtioHeader,
 } from './virtio-header.ts';
 import { WireCounters } from './wire-counters.ts';
 
 /** The longest frame that IPv4 lets be: 65,535 bytes of packet. */
 const READ_MAX = VNET_TUNNEL_HEADER_LEN + ETHERNET_HEADER_LEN + 65_535;
-/** Puts the frame, and with it the inner IP header 64 bytes on, on a word boundary behind the virtio header. */
-const FRAME_OFFSET = 32;
+/** The reader puts a frame at a word boundary + 2; the inner IP header is 64 bytes on, and shall be at one. */
+const SHIFT = 2;
+const IP_LEN_MAX = 65_535;
 
 export interface TapUnderlayOptions {
   readonly arena: Arena;
   /** The TAP, with vnet headers of `VNET_TUNNEL_HEADER_LEN`. */
   readonly fd: number;
   readonly wire: OuterWire;
+  /** Segments of one flow, where the wire has cut them, become superframes again. */
+  readonly merging: boolean;
+  /** Equal-sized frames to one node share a send. */
+  readonly rows: boolean;
+  /** Is told of frames that were taken and could not be sent. */
+  readonly lost: Lost;
+  readonly activity: ActivityWord;
 }
 
-export class TapUnderlay implements UnderlayPort {
+export class TapUnderlay implements UnderlayPort, FrameSource {
   readonly receiveFd: number;
   readonly counters = new WireCounters();
   lastErrno = 0;
   readonly #arena: Arena;
   readonly #wire: OuterWire;
-  readonly #frameAt: number;
+  readonly #activity: ActivityWord;
+  readonly #reader: MergingReader;
   readonly #cutter: Cutter;
+  readonly #rows: DatagramRows | undefined;
   /** Hands out datagrams that came in one frame, and their outer header's part. */
   readonly #merger: Merger;
   readonly #rowSource = new Int32Array(ADDRESS_WORDS);
@@ -62,17 +79,25 @@ export class TapUnderlay implements UnderlayPort {
   /** IPv4 address of each endpoint. */
   #addresses = new Int32Array(0);
 
-  constructor({ arena, fd, wire }: TapUnderlayOptions) {
+  constructor({ arena, fd, wire, merging, rows, lost, activity }: TapUnderlayOptions) {
     this.#arena = arena;
     this.receiveFd = fd;
     this.#wire = wire;
-    this.#frameAt = arena.reserve(FRAME_OFFSET + READ_MAX) + FRAME_OFFSET;
+    this.#activity = activity;
+    this.#reader = new MergingReader(arena, VXLAN_HEADER_LEN, IP_LEN_MAX, merging);
     this.#cutter = new Cutter(arena, OUTER_LEN + VNET_TUNNEL_HEADER_LEN);
     this.#merger = new Merger(arena);
+    const headroom = OUTER_LEN + VNET_TUNNEL_HEADER_LEN;
+    this.#rows = rows ? new DatagramRows(arena, headroom, (row) => this.#sendRow(row), lost) : undefined;
   }
 
   get pending(): boolean {
-    return this.#merger.pending;
+    return this.#merger.pending || this.#reader.pending;
+  }
+
+  set mergesUdp(on: boolean) {
+    this.#reader.mergesUdp = on;
+    this.#merger.mergesUdp = on;
   }
 
   setEndpoints(addresses: readonly string[]): void {
@@ -81,10 +106,19 @@ export class TapUnderlay implements UnderlayPort {
 
   receive(pkt: Packet): number {
     if (this.#merger.pending) return this.#nextOfRow(pkt);
-    const start = this.#frameAt - VNET_TUNNEL_HEADER_LEN;
+    const got = this.#reader.receive(this, pkt);
+    return got === NOT_MERGED ? this.#nextOfRow(pkt) : got;
+  }
+
+  /** A row of datagrams is not merged with what comes after it: its own packets are, among each other. */
+  readFrame(pkt: Packet, at: number): number {
+    const frameAt = at - SHIFT;
+    const start = frameAt - VNET_TUNNEL_HEADER_LEN;
+    this.#activity[0] = Activity.ReadUnderlay;
     const n = read(this.receiveFd, this.#arena.base + start, READ_MAX);
+    this.#activity[0] = Activity.Stories;
     if (n <= 0) return n === -Errno.EAGAIN ? 0 : n;
-    pkt.at = this.#frameAt;
+    pkt.at = frameAt;
     pkt.len = n - VNET_TUNNEL_HEADER_LEN;
     this.counters.countReceived(pkt.len);
     const kind = readTunnelVirtioHeader(pkt, start, OUTER_LEN + VXLAN_HEADER_LEN);
@@ -94,9 +128,18 @@ export class TapUnderlay implements UnderlayPort {
     return 1;
   }
 
+  mayFollow(pkt: Packet, next: Packet): boolean {
+    const { outerSource } = pkt;
+    for (let i = 0; i < ADDRESS_WORDS; i++) if (outerSource[i] !== next.outerSource[i]) return false;
+    return pkt.outerTos === next.outerTos && pkt.outerPort === next.outerPort;
+  }
+
   transmit(pkt: Packet, endpoint: number): Outcome {
     const destination = this.#addresses[endpoint]!;
     completeChecksum(pkt); // small ones are finished here, so that a capture on the underlay shows them right
+    const source = sourceOf(pkt.hash);
+    if (pkt.gsoSize === 0 && this.#rows?.take(pkt.at, pkt.len, endpoint, source, pkt.outerTos)) return CONTINUE;
+    this.#rows?.flushSource(source);
     if (pkt.gsoSize !== 0 && pkt.len > OUTER_PAYLOAD_MAX) return this.#transmitCut(pkt, destination);
     writeOuter(pkt.view, pkt.at - OUTER_LEN, this.#wire, destination, pkt.len, pkt.outerTos, this.sourcePort(pkt.hash));
     pkt.at -= OUTER_LEN;
@@ -109,8 +152,26 @@ export class TapUnderlay implements UnderlayPort {
     return outerSourcePort(hash);
   }
 
+  flush(): void {
+    this.#rows?.flush();
+  }
+
   close(): void {
     close(this.receiveFd);
+  }
+
+  /** One packet of the kernel's, which it cuts into datagrams where it must: their checksums are left to it. */
+  #sendRow(row: DatagramRow): Outcome {
+    const { view } = this.#arena;
+    const at = row.at - OUTER_LEN;
+    const port = outerPortOf(row.source);
+    writeOuter(view, at, this.#wire, this.#addresses[row.endpoint]!, row.len, row.tos, port);
+    if (row.count === 1) clearTunnelVirtioHeader(view, at - VNET_TUNNEL_HEADER_LEN);
+    else {
+      leaveOuterChecksum(view, at, row.len);
+      writeRowVirtioHeader(view, at - VNET_TUNNEL_HEADER_LEN, OUTER_L4_OFFSET, row.stride);
+    }
+    return this.#write(at, OUTER_LEN + row.len, row.count);
   }
 
   /** A superframe that leaves no room for its outer headers. Pods are told to make them shorter: this is rare. */
@@ -132,11 +193,11 @@ export class TapUnderlay implements UnderlayPort {
     this.#rowTos = pkt.outerTos;
     this.#rowPort = pkt.outerPort;
     this.#merger.begin(pkt.at, pkt.len, Math.max(1, pkt.gsoSize));
-    return this.#nextOfRow(pkt);
+    return NOT_MERGED;
   }
 
   #nextOfRow(pkt: Packet): number {
-    this.#merger.next(pkt);
+    this.#merger.next(pkt, this.#reader.merging);
     pkt.outerSource.set(this.#rowSource);
     pkt.outerTos = this.#rowTos;
     pkt.outerPort = this.#rowPort;
@@ -146,7 +207,9 @@ export class TapUnderlay implements UnderlayPort {
 
   /** @param at where the Ethernet header begins; the virtio header is in front of it. */
   #write(at: number, len: number, segments: number): Outcome {
+    this.#activity[0] = Activity.WriteUnderlay;
     const n = write(this.receiveFd, this.#arena.base + at - VNET_TUNNEL_HEADER_LEN, VNET_TUNNEL_HEADER_LEN + len);
+    this.#activity[0] = Activity.Stories;
     if (n === VNET_TUNNEL_HEADER_LEN + len) {
       this.counters.countSent(segments, len);
       return CONTINUE;

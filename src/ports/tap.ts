@@ -6,20 +6,21 @@
 import type { Port } from '../dataplane/dataplane.ts';
 import type { Arena } from '../packet/arena.ts';
 import { CONTINUE, Drop, type Outcome } from '../packet/outcome.ts';
-import { FRAME_HEADROOM, type Packet } from '../packet/packet.ts';
+import type { Packet } from '../packet/packet.ts';
 import { Errno, read, write } from '../sys/io.ts';
 import { VNET_HEADER_LEN } from '../wire/virtio.ts';
+import { Activity, type ActivityWord } from './activity.ts';
+import type { FrameSource, MergingReader } from './merging-reader.ts';
 import { readVirtioHeader, writeVirtioHeader } from './virtio-header.ts';
 import type { WireCounters } from './wire-counters.ts';
 
-/** Room for one frame, shared by all TAPs of a node: a packet is done before the next is read. */
-export const TAP_SLOT_BYTES = 66_048;
 const READ_MAX = 65_536 + 64;
 
 export interface TapPortOptions {
   readonly arena: Arena;
-  /** Position of the shared slot. */
-  readonly slotAt: number;
+  /** Shared by all TAPs of a node: packets of one are done before another is read. */
+  readonly reader: MergingReader;
+  readonly activity: ActivityWord;
   readonly fd: number;
   readonly way: number;
   readonly macHigh: number;
@@ -29,7 +30,7 @@ export interface TapPortOptions {
   readonly counters: WireCounters;
 }
 
-export class TapPort implements Port {
+export class TapPort implements Port, FrameSource {
   readonly way: number;
   readonly macHigh: number;
   readonly macLow: number;
@@ -40,7 +41,8 @@ export class TapPort implements Port {
   /** errno of the last refused write, for the log; 0 for none. */
   lastErrno = 0;
   readonly #arena: Arena;
-  readonly #frameAt: number;
+  readonly #reader: MergingReader;
+  readonly #activity: ActivityWord;
 
   constructor(options: TapPortOptions) {
     this.way = options.way;
@@ -51,26 +53,44 @@ export class TapPort implements Port {
     this.fd = options.fd;
     this.counters = options.counters;
     this.#arena = options.arena;
-    this.#frameAt = options.slotAt + FRAME_HEADROOM;
+    this.#reader = options.reader;
+    this.#activity = options.activity;
   }
 
-  /** Reads one frame into `pkt`: 1; 0 when there is none; or the negative errno. */
+  /** Is there a packet, or the end of them, that `receive` must be asked for before another port is? */
+  get pending(): boolean {
+    return this.#reader.pending;
+  }
+
+  /** The next packet, a frame or a run of them: 1; 0 when there is none; or the negative errno. */
   receive(pkt: Packet): number {
-    const start = this.#frameAt - VNET_HEADER_LEN;
+    return this.#reader.receive(this, pkt);
+  }
+
+  readFrame(pkt: Packet, at: number): number {
+    const start = at - VNET_HEADER_LEN;
+    this.#activity[0] = Activity.ReadPod;
     const n = read(this.fd, this.#arena.base + start, READ_MAX);
+    this.#activity[0] = Activity.Stories;
     if (n <= 0) return n === -Errno.EAGAIN ? 0 : n;
-    pkt.at = this.#frameAt;
+    pkt.at = at;
     pkt.len = n - VNET_HEADER_LEN;
     readVirtioHeader(pkt, start);
     this.counters.countReceived(pkt.len);
     return 1;
   }
 
+  mayFollow(): boolean {
+    return true;
+  }
+
   transmit(pkt: Packet): Outcome {
     const start = pkt.at - VNET_HEADER_LEN;
     writeVirtioHeader(pkt, start);
     const len = pkt.len + VNET_HEADER_LEN;
+    this.#activity[0] = Activity.WritePod;
     const n = write(this.fd, this.#arena.base + start, len);
+    this.#activity[0] = Activity.Stories;
     if (n === len) {
       this.counters.countSent(pkt.segments, pkt.len);
       return CONTINUE;

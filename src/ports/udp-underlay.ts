@@ -6,6 +6,7 @@
 
 import { Cutter } from '../encap/cut.ts';
 import { Merger } from '../encap/merge.ts';
+import { SOURCES, sourceOf } from '../encap/outer.ts';
 import { vxlanHoldsOne } from '../encap/vxlan.ts';
 import type { Arena } from '../packet/arena.ts';
 import { CONTINUE, Drop, type Outcome } from '../packet/outcome.ts';
@@ -27,7 +28,9 @@ import {
 } from '../sys/udp.ts';
 import { loadIpv4, loadIpv6 } from '../wire/address.ts';
 import { VXLAN_PORT } from '../wire/vxlan.ts';
-import type { UnderlayPort } from './underlay.ts';
+import { Activity, type ActivityWord } from './activity.ts';
+import { type DatagramRow, DatagramRows } from './datagram-rows.ts';
+import type { Lost, UnderlayPort } from './underlay.ts';
 import { WireCounters } from './wire-counters.ts';
 
 const RECEIVE_BUFFER_BYTES = 8 << 20;
@@ -37,7 +40,6 @@ const RECEIVE_MAX = 65_536;
 /** Room in front of the first datagram for the virtio header of the TAP it may leave by. */
 const HEADROOM = 64 + 2;
 /** Sockets to send from, and the dynamic port range that RFC 7348 recommends. */
-const POOL = 8;
 const POOL_PORT_FIRST = 49_152;
 const POOL_PORTS = 16_384;
 
@@ -63,6 +65,13 @@ export interface UnderlayOptions {
   readonly offload: boolean;
   /** 32 random bits. */
   readonly random: () => number;
+  /** Segments of one flow become superframes again. */
+  readonly merging: boolean;
+  /** Equal-sized frames to one node share a send. */
+  readonly rows: boolean;
+  /** Is told of frames that were taken and could not be sent. */
+  readonly lost: Lost;
+  readonly activity: ActivityWord;
 }
 
 export class UdpUnderlay implements UnderlayPort {
@@ -71,6 +80,7 @@ export class UdpUnderlay implements UnderlayPort {
   /** errno of the last refused send, for the log; 0 for none. */
   lastErrno = 0;
   readonly #arena: Arena;
+  readonly #activity: ActivityWord;
   readonly #sendFds: readonly number[];
   readonly #sendPorts: readonly number[];
   readonly #merger: Merger;
@@ -80,6 +90,7 @@ export class UdpUnderlay implements UnderlayPort {
   readonly #sendHeaderAt: number;
   readonly #peerAt: number;
   readonly #merge: boolean;
+  readonly #rows: DatagramRows | undefined;
   #segmentation: boolean;
   /** Socket addresses of the endpoints, one slot each; replaced whole. */
   #addressesAt = 0;
@@ -94,6 +105,7 @@ export class UdpUnderlay implements UnderlayPort {
   constructor(options: UnderlayOptions) {
     const { arena } = options;
     this.#arena = arena;
+    this.#activity = options.activity;
     this.#merger = new Merger(arena);
     this.#cutter = new Cutter(arena);
     this.#slotAt = arena.reserve(HEADROOM + RECEIVE_MAX);
@@ -104,11 +116,15 @@ export class UdpUnderlay implements UnderlayPort {
     const receiver = openUdp({ ...socket, address: options.address, port: VXLAN_PORT, gro: options.offload });
     this.receiveFd = receiver.fd;
     setOption(receiver.fd, IPPROTO_IP, IP_RECVTOS, 1);
-    this.#merge = options.offload && receiver.gro;
+    this.#merge = options.merging && receiver.gro;
     const pool = openPool(options, socket.sendBufferBytes);
     this.#sendFds = pool.map(({ fd }) => fd);
     this.#sendPorts = pool.map(({ port }) => port);
     this.#segmentation = options.offload && supportsSegmentation(this.#sendFds[0]!);
+    this.#rows =
+      options.rows && this.#segmentation
+        ? new DatagramRows(arena, 0, (row) => this.#sendRow(row), options.lost)
+        : undefined;
     this.#prepareHeaders();
   }
 
@@ -128,6 +144,10 @@ export class UdpUnderlay implements UnderlayPort {
     return this.#merger.pending;
   }
 
+  set mergesUdp(on: boolean) {
+    this.#merger.mergesUdp = on;
+  }
+
   receive(pkt: Packet): number {
     if (!this.#merger.pending) {
       const got = this.#receiveRow();
@@ -143,36 +163,37 @@ export class UdpUnderlay implements UnderlayPort {
   }
 
   transmit(pkt: Packet, endpoint: number): Outcome {
-    const header = this.#sendHeaderAt;
-    this.#writePointer(header + MessageHeader.name, this.#addressesAt + endpoint * SOCKADDR_SLOT);
-    const fd = this.#sendFds[this.#sender(pkt.hash)]!;
+    const source = sourceOf(pkt.hash);
+    const tos = pkt.outerTos;
     if (pkt.gsoSize === 0) {
       completeChecksum(pkt);
-      return this.#send(pkt, fd, pkt.at, pkt.len, 1);
+      if (this.#rows?.take(pkt.at, pkt.len, endpoint, source, tos)) return CONTINUE;
     }
+    this.#rows?.flushSource(source);
+    if (pkt.gsoSize === 0) return this.#send(endpoint, source, tos, pkt.at, pkt.len, 1, 0);
     const cutter = this.#cutter;
     cutter.begin(pkt);
     const most = cutter.segmentsPerSend;
     for (;;) {
       const segments = cutter.next(this.#segmentation ? most : 1);
       if (segments === 0) return CONTINUE;
-      const outcome = this.#send(pkt, fd, cutter.outAt, cutter.outLen, segments);
+      const { outAt, outLen, segmentBytes } = cutter;
+      const outcome = this.#send(endpoint, source, tos, outAt, outLen, segments, segmentBytes);
       if (outcome !== CONTINUE) return outcome;
     }
   }
 
+  flush(): void {
+    this.#rows?.flush();
+  }
+
   sourcePort(hash: number): number {
-    return this.#sendPorts[this.#sender(hash)]!;
+    return this.#sendPorts[sourceOf(hash)]!;
   }
 
   close(): void {
     close(this.receiveFd);
     for (const fd of this.#sendFds) close(fd);
-  }
-
-  /** Which socket of the pool a flow leaves by. */
-  #sender(hash: number): number {
-    return (hash >>> 8) % POOL;
   }
 
   #emptyDatagram(pkt: Packet): void {
@@ -187,7 +208,9 @@ export class UdpUnderlay implements UnderlayPort {
     const header = this.#receiveHeaderAt;
     words[(header + MessageHeader.nameLength) >> 2] = SOCKADDR_SLOT;
     words[(header + MessageHeader.controlLength) >> 2] = CONTROL_BYTES;
+    this.#activity[0] = Activity.ReadUnderlay;
     const n = receiveMessage(this.receiveFd, base + header, 0);
+    this.#activity[0] = Activity.Stories;
     if (n < 0) return n === -Errno.EAGAIN ? 0 : n;
     this.counters.countReceived(n);
     const ipv4 = view.getUint16(this.#peerAt, true) === AF_INET;
@@ -203,14 +226,36 @@ export class UdpUnderlay implements UnderlayPort {
     return 1;
   }
 
-  #send(pkt: Packet, fd: number, at: number, len: number, segments: number): Outcome {
+  #sendRow({ endpoint, source, tos, at, len, count, stride }: DatagramRow): Outcome {
+    if (this.#segmentation || count === 1) return this.#send(endpoint, source, tos, at, len, count, stride);
+    for (let i = 0; i < count; i++) {
+      const offset = i * stride;
+      const outcome = this.#send(endpoint, source, tos, at + offset, Math.min(stride, len - offset), 1, 0);
+      if (outcome !== CONTINUE) return outcome;
+    }
+    return CONTINUE;
+  }
+
+  /** @param segments datagrams of `segmentBytes` each, the last as long as there are bytes. */
+  #send(
+    endpoint: number,
+    source: number,
+    tos: number,
+    at: number,
+    len: number,
+    segments: number,
+    segmentBytes: number,
+  ): Outcome {
     const { words, base } = this.#arena;
     const header = this.#sendHeaderAt;
+    this.#writePointer(header + MessageHeader.name, this.#addressesAt + endpoint * SOCKADDR_SLOT);
     const vector = header + SEND_VECTOR;
     this.#writePointer(vector, at);
     words[(vector + 8) >> 2] = len;
-    this.#writeControl(segments > 1 ? this.#cutter.segmentBytes : 0, pkt.outerTos);
-    const n = sendMessage(fd, base + header, 0);
+    this.#writeControl(segments > 1 ? segmentBytes : 0, tos);
+    this.#activity[0] = Activity.WriteUnderlay;
+    const n = sendMessage(this.#sendFds[source]!, base + header, 0);
+    this.#activity[0] = Activity.Stories;
     if (n === len) {
       this.counters.countSent(segments, n);
       return CONTINUE;
@@ -298,7 +343,7 @@ export class UdpUnderlay implements UnderlayPort {
 function openPool(options: UnderlayOptions, sendBufferBytes: number): { fd: number; port: number }[] {
   const pool: { fd: number; port: number }[] = [];
   let attempts = 0;
-  while (pool.length < POOL) {
+  while (pool.length < SOURCES) {
     const port = POOL_PORT_FIRST + ((options.random() >>> 0) % POOL_PORTS);
     try {
       const { fd } = openUdp({ address: options.address, port, receiveBufferBytes: 0, sendBufferBytes, gro: false });

@@ -5,6 +5,7 @@
 import { ChecksumState, type Packet } from '../packet/packet.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { TcpFlag, tcpFlags } from '../wire/tcp.ts';
+import { UDP_CHECKSUM, UDP_HEADER_LEN } from '../wire/udp.ts';
 import { VNET_TUNNEL_HEADER_LEN } from '../wire/virtio.ts';
 
 /** struct virtio_net_hdr_v1, and what struct virtio_net_hdr_v1_hash_tunnel appends to it. */
@@ -81,6 +82,17 @@ export function writeTunnelVirtioHeader(pkt: Packet, at: number, outerL4Offset: 
   view.setUint32(at + HASH_REPORT, 0);
   view.setUint16(at + OUTER_L4_OFFSET, superframe ? outerL4Offset : 0, true);
   view.setUint16(at + INNER_L3_OFFSET, superframe ? pkt.l3At - pkt.at : 0, true);
+}
+
+/** For datagrams of `stride` bytes behind one UDP header, `l4Offset` bytes into the frame: a row, nothing tunnelled. */
+export function writeRowVirtioHeader(view: DataView, at: number, l4Offset: number, stride: number): void {
+  clearTunnelVirtioHeader(view, at);
+  view.setUint8(at + FLAGS, FLAG_NEEDS_CHECKSUM);
+  view.setUint8(at + GSO_TYPE, GSO_UDP_L4);
+  view.setUint16(at + HEADER_LEN, l4Offset + UDP_HEADER_LEN, true);
+  view.setUint16(at + GSO_SIZE, stride, true);
+  view.setUint16(at + CHECKSUM_START, l4Offset, true);
+  view.setUint16(at + CHECKSUM_OFFSET, UDP_CHECKSUM, true);
 }
 
 function gsoType(pkt: Packet): number {

@@ -9,7 +9,7 @@ import { parseFrame } from '../support/read-frame.ts';
 
 const ACK = 0x10;
 
-/** A TCP sender. */
+/** A TCP or UDP sender. */
 class Flow {
   readonly #spec: FrameSpec;
   #sequence: number;
@@ -19,7 +19,7 @@ class Flow {
     const version = random.pick([4, 6] as const);
     const tcpOptions = random.once(2) ? [1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2] : [];
     this.#spec = {
-      ...randomSpec(random, 'tcp', version),
+      ...randomSpec(random, random.pick(['tcp', 'udp'] as const), version),
       tcpOptions,
       ipOptions: [],
       extensions: [],
@@ -57,6 +57,7 @@ function odd(random: Random, spec: FrameSpec): FrameSpec {
     { flowLabel: random.below(1 << 20) },
     { payload: payload.subarray(0, 10), padding: payload.length - 10 },
     { sourcePort: random.below(65_536) },
+    { checksum: 'none' },
     { tcpOptions: (spec.tcpOptions ?? []).map(() => 1) },
   ];
   return { ...spec, ...random.pick(changes) };
@@ -84,6 +85,8 @@ function mustMerge(run: readonly Uint8Array[], next: Uint8Array): boolean {
   if (!linuxMerges(run, next)) return false;
   const frames = [...run, next].map((datagram) => parseFrame(datagram.subarray(8)));
   const first = frames[0]!;
+  if (frames[0]!.protocol === 17)
+    return frames.every(({ id }, i) => frames[0]!.version === 6 || id === (frames[0]!.id! + i) % 65_536);
   const plain = (flags: number) => (flags & ~0x40) === ACK;
   const counts = frames.every(({ id }, i) => first.version === 6 || id === (first.id! + i) % 65_536);
   return counts && plain(first.flags!) && plain(frames.at(-1)!.flags! & ~8);

@@ -195,7 +195,10 @@ describe('all four segments have it', () => {
     { name: 'one sequence number', common: { sequence: 5 }, want: [1, 1, 1, 1] },
     { name: 'IPv4 options', common: { ipOptions: [1] }, want: [1, 1, 1, 1] },
     { name: 'IPv6 extension headers', common: { ...v6, extensions: [{ type: 60, body: [] }] }, want: [1, 1, 1, 1] },
-    { name: 'UDP', common: { protocol: 'udp' }, want: [1, 1, 1, 1] },
+    { name: 'UDP', common: { protocol: 'udp' }, want: [4] },
+    { name: 'UDP over IPv6', common: { ...v6, protocol: 'udp' }, want: [4] },
+    { name: 'UDP without a checksum', common: { protocol: 'udp', checksum: 'none' }, want: [1, 1, 1, 1] },
+    { name: 'UDP without payload', common: { protocol: 'udp', payload: 0 }, want: [1, 1, 1, 1] },
     { name: 'padding', common: { padding: 6 }, want: [1, 1, 1, 1] },
     { name: 'a VLAN tag', common: { etherType: 0x8100 }, want: [1, 1, 1, 1] },
   ];
@@ -286,5 +289,76 @@ test('garbage, datagrams cut short, and datagrams of a few bytes pass as they ar
       expect(datagrams.some(isPlainSegment)).toBe(false);
       expect(expectSound(merge(datagrams), datagrams)).toEqual([1, 1, 1, 1]);
     }
+  });
+});
+
+describe('packets of one UDP flow', () => {
+  const packets = (count: number, common: FrameSpec = {}) =>
+    Array.from({ length: count }, (_, i): FrameSpec => ({ protocol: 'udp', id: 7 + i, payload: 22, ...common }));
+
+  test('64 at most: the kernel takes no more', () => expect(sizesOf(packets(70))).toEqual([64, 6]));
+
+  test('of one id with DF, as an unconnected socket sends them', () =>
+    expect(sizesOf(packets(5, { id: 0 }))).toEqual([5]));
+
+  test('a superframe, cut and merged, is the same superframe', () => {
+    withRandom((random) => {
+      for (const version of [4, 6] as const) {
+        const spec: FrameSpec = {
+          ...randomSpec(random, 'udp', version),
+          ipOptions: [],
+          extensions: [],
+          checksum: 'complete',
+          payload: random.bytes(random.between(1001, 60_000 / 64)),
+          gsoSize: 1000,
+        };
+        const frame = buildFrame({ ...spec, payload: random.bytes(3500) });
+        const datagrams = slowSegments(frame, 1000).map((segment) => joined(vxlanHeader, segment));
+        const out = merge(datagrams);
+        expect(expectSound(out, datagrams)).toEqual([4]);
+      }
+    });
+  });
+
+  const odd: readonly { name: string; odd: FrameSpec; want?: number[] }[] = [
+    { name: 'source port', odd: { sourcePort: 40_001 } },
+    { name: 'destination port', odd: { destinationPort: 54 } },
+    { name: 'source address', odd: { source: '10.1.0.3' } },
+    { name: 'TTL', odd: { ttl: 63 } },
+    { name: 'ECN', odd: { tos: 1 } },
+    { name: 'id', odd: { id: 600 } },
+    { name: 'no checksum', odd: { checksum: 'none' } },
+    { name: 'shorter, which ends a run', odd: { payload: 20, padding: 0 }, want: [3, 1] },
+  ];
+  for (const { name, odd: third, want = [2, 1, 1] } of odd) {
+    test(`the third has another ${name}`, () => {
+      const specs = packets(4);
+      specs[2] = { ...specs[2], ...third };
+      if (want.length === 2) specs.length = 3;
+      expect(sizesOf(specs)).toEqual(want.length === 2 ? [3] : want);
+    });
+  }
+
+  test('a wrong bit in the third one', () => {
+    for (const at of [8 + 34 + 7, 8 + 42 + 21]) {
+      const datagrams = packets(4).map((spec) => datagramOf(spec));
+      datagrams[2]![at]! ^= 1;
+      expect(expectSound(merge(datagrams), datagrams)).toEqual([2, 1, 1]);
+    }
+  });
+
+  test('the third ends before its IP packet', () => {
+    const datagrams = packets(4).map((spec) => datagramOf(spec));
+    const inner = datagrams[2]!.subarray(8);
+    const field = new DataView(inner.buffer, inner.byteOffset + 34);
+    const pseudo = (length: number) => 17 + length;
+    field.setUint16(4, 8 + 12);
+    const payload = inner.subarray(42, 42 + 12);
+    field.setUint16(6, 0);
+    field.setUint16(
+      6,
+      slowChecksum(joined(inner.subarray(26, 34), [0, 0], [0, pseudo(20)], inner.subarray(34, 42), payload)),
+    );
+    expect(expectSound(merge(datagrams), datagrams)).toEqual([2, 1, 1]);
   });
 });

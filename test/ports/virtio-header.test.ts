@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { ChecksumState } from '../../src/packet/packet.ts';
 import { validate } from '../../src/packet/validate.ts';
-import { readTunnelVirtioHeader, Tunnelled, writeTunnelVirtioHeader } from '../../src/ports/virtio-header.ts';
+import {
+  readTunnelVirtioHeader,
+  Tunnelled,
+  writeRowVirtioHeader,
+  writeTunnelVirtioHeader,
+} from '../../src/ports/virtio-header.ts';
 import { VNET_TUNNEL_HEADER_LEN } from '../../src/wire/virtio.ts';
 import { newPacket, writeFrame } from '../support/frames.ts';
 
@@ -57,4 +62,15 @@ test('what is written is what the kernel’s header for tunnels asks for', () =>
     expect([view.getUint8(0), view.getUint8(1)]).toEqual([1, type]);
     expect(words).toEqual([start + 20, 1390, start, 16, OUTER_L4, INNER + 14]);
   }
+});
+
+test('a row is written as it is read', () => {
+  const at = frameAt - VNET_TUNNEL_HEADER_LEN;
+  pkt.arena.bytes.fill(0xa5, at, frameAt);
+  writeRowVirtioHeader(pkt.view, at, OUTER_L4, 108);
+  expect(readTunnelVirtioHeader(pkt, at, INNER)).toBe(Tunnelled.Row);
+  expect(pkt.gsoSize).toBe(108);
+  expect(Buffer.from(pkt.arena.bytes.slice(at, frameAt)).toString('hex')).toBe(
+    '01052a006c00220006000000000000000000000000000000'.slice(0, 48),
+  );
 });

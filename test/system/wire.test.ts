@@ -38,6 +38,8 @@ const fields = [
   'ip.checksum.status',
   'udp.checksum.status',
   'tcp.checksum.status',
+  'tcp.checksum',
+  'tcp.checksum_calculated',
   'icmp.checksum.status',
   'icmpv6.checksum.status',
   'frame.protocols',
@@ -46,17 +48,18 @@ const fields = [
 const IPV6_HEADER_LEN = 40;
 
 function readDatagram(line: string): Datagram {
-  const [ports, vnis, flags, ipLens, ipv6Lens, ip, udp, tcp, icmp, icmpv6, protocols] = line
-    .split('\t')
-    .map((cell) => cell.split(',').filter((word) => word !== '')) as [string[], ...string[][]];
+  const cells = line.split('\t').map((cell) => cell.split(',').filter((word) => word !== ''));
+  const [ports, vnis, flags, ipLens, ipv6Lens, ip, udp, tcp, written, computed, icmp, icmpv6, protocols] = cells;
   // The outer header is IPv4, so the first of both is the tunnel's.
   const inner = [...ip!.slice(1), ...udp!.slice(1), ...tcp!, ...icmp!, ...icmpv6!];
+  // Zero has two forms (RFC 1071), and Linux's skb_checksum_help writes the one that the dissector does not expect.
+  const otherZero = written![0] === '0xffff' && computed![0] === '0x0000';
   return {
-    outerPort: Number(ports[0]),
+    outerPort: Number(ports![0]),
     vnis: vnis!,
     vxlanFlags: flags!,
     innerIpLen: ipv6Lens!.length > 0 ? Number(ipv6Lens![0]) + IPV6_HEADER_LEN : Number(ipLens![1]),
-    innerChecksums: inner.map((status) => status === '1' || status === 'Good'),
+    innerChecksums: inner.map((status) => status === '1' || status === 'Good' || otherZero),
     protocols: protocols![0]!,
   };
 }
