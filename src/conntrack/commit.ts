@@ -44,7 +44,7 @@ export function commitConnection(
     return Drop.ConntrackFull; // CT-051
   }
   connections.insert(connection, original, reply, nowMs);
-  connections.ingress[connection] = pkt.ingress;
+  connections.setIngress(connection, pkt.ingress);
   if (!keysEqual(original, 0, pkt.key, 0)) connections.flags[connection] = ConnectionFlag.Translated;
   beginConnection(connections, connection, pkt, nowMs);
   pkt.connection = connection;
@@ -54,7 +54,7 @@ export function commitConnection(
 
 /** Is `reply` the key of a living connection? One whose time is over is removed: it is in nobody's way. */
 function replyIsTaken(connections: Connections, nowMs: number): boolean {
-  const half = connections.table.find(reply, 0, connections.table.hash(reply, 0));
+  const half = connections.find(reply, 0, connections.hash(reply, 0));
   if (half < 0) return false;
   if (!connections.isOver(half >> 1, nowMs)) {
     connections.statistics.found++;

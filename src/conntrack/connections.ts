@@ -3,10 +3,14 @@
  *
  * A connection is two keys, one per direction; a packet finds it by its own key, and the direction with it (CT-001).
  * What a packet of one direction must look like after translation is the inverse of the *other* direction's key, so
- * NAT needs no storage of its own. Values are parallel arrays indexed by connection, or by connection * 2 + direction
- * ("half"). A connection exists once its first packet has passed every stage (CT-004).
+ * NAT needs no storage of its own. Numbers are those of connections, or connection * 2 + direction ("half"). A connection
+ * exists once its first packet has passed every stage (CT-004).
+ *
+ * Among a million flows each cache line that a packet touches costs more than all work on it. So what a packet needs of
+ * its half lies with the key, and what it needs of the connection in one record; only the smallest arrays are apart.
  */
 import {
+  hashKey,
   invertKey,
   KEY_DESTINATION,
   KEY_PORTS,
@@ -14,8 +18,9 @@ import {
   KEY_WORDS,
   keyIsIcmp,
   keyProtocol,
+  keysEqual,
 } from '../packet/flow-key.ts';
-import { FlowTable } from '../tables/flow-table.ts';
+import { FlowTable, LINK_WORDS } from '../tables/flow-table.ts';
 import { TimerWheel } from '../tables/timer-wheel.ts';
 import { ADDRESS_WORDS } from '../wire/address.ts';
 import { Protocol } from '../wire/protocol.ts';
@@ -33,7 +38,24 @@ export const ConnectionFlag = {
 
 const TICK_MS = 1000;
 const WHEEL_TICKS = 1024;
-const RECORD_WORDS = Math.max(TCP_RECORD_WORDS, SCTP_RECORD_WORDS);
+
+/** Words of a half behind its key: how many packets and bytes, as doubles. They make it 64 bytes. */
+const HALF_VALUES = 4;
+/** In doubles: from half to half, and where the two are. */
+const HALF_DOUBLES = (KEY_WORDS + LINK_WORDS + HALF_VALUES) / 2;
+const PACKETS = (KEY_WORDS + LINK_WORDS) / 2;
+const BYTES = PACKETS + 1;
+
+/** Words of a connection's record, behind those of its protocol: */
+const PROTOCOL_WORDS = Math.max(TCP_RECORD_WORDS, SCTP_RECORD_WORDS);
+/** of each direction: the way out that was found, 0 for none yet; and the route revision that it was found under; */
+const EGRESS = PROTOCOL_WORDS;
+const ROUTE_REVISION = PROTOCOL_WORDS + 2;
+/** the policies' revision that it was judged by last; the way that its first packet came in by. */
+const POLICY_REVISION = PROTOCOL_WORDS + 4;
+const INGRESS = PROTOCOL_WORDS + 5;
+/** Whole cache lines. */
+const RECORD_WORDS = (PROTOCOL_WORDS + 6 + 15) & ~15;
 
 /** Buckets that are looked through for a connection that may go (CT-050, Linux's NF_CT_EVICTION_RANGE). */
 const EVICTION_RANGE = 8;
@@ -65,19 +87,13 @@ export class Connections {
   readonly flags: Uint8Array;
   readonly createdMs: Float64Array;
   readonly deadlineMs: Float64Array;
-  /** The way that its first packet came in by. */
-  readonly ingress: Int32Array;
-  /** Of the policies that it was judged by last. */
-  readonly policyRevision: Int32Array;
-  /** Per half: the way out that was found, 0 for none yet, and the route revision it was found under. */
-  readonly egress: Int32Array;
-  readonly routeRevision: Int32Array;
-  readonly packets: Float64Array;
-  readonly bytes: Float64Array;
-  /** What TCP or SCTP keeps of a connection, `RECORD_WORDS` for each; `tcp-window.ts` and `track-sctp.ts` say what. */
+  /** `RECORD_WORDS` for each; first what TCP or SCTP keeps: `tcp-window.ts` and `track-sctp.ts` say what. */
   readonly records: Int32Array;
   readonly statistics = new Statistics();
   count = 0;
+  readonly #seed: number;
+  /** The table's entries, as doubles. */
+  readonly #traffic: Float64Array;
   readonly #wheel: TimerWheel;
   readonly #free: Int32Array;
   #freeCount = 0;
@@ -89,20 +105,31 @@ export class Connections {
 
   constructor(capacity: number, seed: number) {
     this.capacity = capacity;
-    this.table = new FlowTable(capacity * 2, KEY_WORDS, seed);
+    this.#seed = seed | 0;
+    this.table = new FlowTable(capacity * 2, KEY_WORDS, seed, HALF_VALUES);
+    this.#traffic = new Float64Array(this.table.entries.buffer);
     this.state = new Uint8Array(capacity);
     this.flags = new Uint8Array(capacity);
     this.createdMs = new Float64Array(capacity);
     this.deadlineMs = new Float64Array(capacity);
-    this.ingress = new Int32Array(capacity);
-    this.policyRevision = new Int32Array(capacity);
-    this.egress = new Int32Array(capacity * 2);
-    this.routeRevision = new Int32Array(capacity * 2);
-    this.packets = new Float64Array(capacity * 2);
-    this.bytes = new Float64Array(capacity * 2);
     this.records = new Int32Array(capacity * RECORD_WORDS);
     this.#wheel = new TimerWheel(capacity, WHEEL_TICKS, 0);
     this.#free = new Int32Array(capacity);
+  }
+
+  /** Hash of the flow key at `keys[index …]`: a packet's own is `pkt.hash`. */
+  hash(keys: Int32Array, index: number): number {
+    return hashKey(keys, index, this.#seed);
+  }
+
+  /** The half with the key at `keys[index …]`, whose hash this is, or -1. */
+  find(keys: Int32Array, index: number, hash: number): number {
+    const { table } = this;
+    let half = table.firstNear(hash, 0);
+    while (half >= 0 && !(table.hashOf(half) === hash && keysEqual(table.entries, table.keyAt(half), keys, index))) {
+      half = table.after(half);
+    }
+    return half;
   }
 
   /** Takes a connection number out of the free ones, or -1 when the table is full. The caller inserts or gives back. */
@@ -120,7 +147,7 @@ export class Connections {
    * Linux empties the whole bucket of them; one is enough. False when all of the neighbourhood is assured (CT-052).
    */
   makeRoom(original: Int32Array, nowMs: number): boolean {
-    const hash = this.table.hash(original, 0);
+    const hash = this.hash(original, 0);
     for (let distance = 0; distance < EVICTION_RANGE; distance++) {
       for (let half = this.table.firstNear(hash, distance); half >= 0; half = this.table.after(half)) {
         const connection = half >> 1;
@@ -138,16 +165,15 @@ export class Connections {
   /** Enters an allocated connection under its two keys; neither may be in the table. */
   insert(connection: number, original: Int32Array, reply: Int32Array, nowMs: number): void {
     const half = connection * 2;
-    this.table.insert(half, original, 0, this.table.hash(original, 0));
-    this.table.insert(half + 1, reply, 0, this.table.hash(reply, 0));
+    this.table.insert(half, original, 0, this.hash(original, 0));
+    this.table.insert(half + 1, reply, 0, this.hash(reply, 0));
     this.flags[connection] = 0;
     this.createdMs[connection] = nowMs;
+    this.deadlineMs[connection] = Number.POSITIVE_INFINITY; // whatever comes first, comes earlier
     this.records.fill(0, this.recordOf(connection), this.recordOf(connection + 1));
     for (let i = half; i < half + 2; i++) {
-      this.egress[i] = 0;
-      this.routeRevision[i] = 0;
-      this.packets[i] = 0;
-      this.bytes[i] = 0;
+      this.#traffic[i * HALF_DOUBLES + PACKETS] = 0;
+      this.#traffic[i * HALF_DOUBLES + BYTES] = 0;
     }
     this.count++;
     this.statistics.insert++;
@@ -156,6 +182,50 @@ export class Connections {
   /** Index in `records` of the connection's first word. */
   recordOf(connection: number): number {
     return connection * RECORD_WORDS;
+  }
+
+  /** One more of this half: wire packets, and bytes of IP. */
+  countTraffic(half: number, packets: number, bytes: number): void {
+    this.#traffic[half * HALF_DOUBLES + PACKETS]! += packets;
+    this.#traffic[half * HALF_DOUBLES + BYTES]! += bytes;
+  }
+
+  packetsOf(half: number): number {
+    return this.#traffic[half * HALF_DOUBLES + PACKETS]!;
+  }
+
+  bytesOf(half: number): number {
+    return this.#traffic[half * HALF_DOUBLES + BYTES]!;
+  }
+
+  /** The way out that packets of this half remember, if it was found under this route revision; else 0. */
+  wayOut(half: number, routeRevision: number): number {
+    const at = (half >> 1) * RECORD_WORDS + (half & 1);
+    return this.records[at + ROUTE_REVISION] === routeRevision ? this.records[at + EGRESS]! : 0;
+  }
+
+  rememberWayOut(half: number, egress: number, routeRevision: number): void {
+    const at = (half >> 1) * RECORD_WORDS + (half & 1);
+    this.records[at + EGRESS] = egress;
+    this.records[at + ROUTE_REVISION] = routeRevision;
+  }
+
+  /** Revision of the policies that it was judged by last. */
+  policyRevision(connection: number): number {
+    return this.records[connection * RECORD_WORDS + POLICY_REVISION]!;
+  }
+
+  setPolicyRevision(connection: number, revision: number): void {
+    this.records[connection * RECORD_WORDS + POLICY_REVISION] = revision;
+  }
+
+  /** The way that its first packet came in by. */
+  ingress(connection: number): number {
+    return this.records[connection * RECORD_WORDS + INGRESS]!;
+  }
+
+  setIngress(connection: number, way: number): void {
+    this.records[connection * RECORD_WORDS + INGRESS] = way;
   }
 
   /** Its time is over, whether or not the wheel has been there: nobody knows it any more. */
@@ -172,9 +242,15 @@ export class Connections {
     this.giveBack(connection);
   }
 
-  /** Sets the deadline. Moving it later costs one store: the wheel asks again when the earlier one comes round. */
-  refresh(connection: number, deadlineMs: number): void {
+  /**
+   * Gives it that long to live from now on. Moving the deadline later costs one store: the wheel asks again when the
+   * earlier one comes round. The sum is made here: as an argument it would be a number on the heap for each packet.
+   */
+  refresh(connection: number, nowMs: number, lifeMs: number): void {
+    const deadlineMs = nowMs + lifeMs;
+    const postponed = deadlineMs >= this.deadlineMs[connection]!;
     this.deadlineMs[connection] = deadlineMs;
+    if (postponed) return; // the wheel is asked no later than at the old deadline
     const tick = Math.ceil(deadlineMs / TICK_MS);
     const due = this.#wheel.due(connection);
     if (due < 0 || tick < due) this.#wheel.schedule(connection, tick);
@@ -232,19 +308,20 @@ export class Connections {
   /** Not assured, or as good as closed. */
   #mayGoEarly(connection: number): boolean {
     if ((this.flags[connection]! & ConnectionFlag.Assured) === 0) return true;
-    const protocol = keyProtocol(this.table.keys, connection * 2 * KEY_WORDS);
+    const protocol = keyProtocol(this.table.entries, this.table.keyAt(connection * 2));
     if (protocol === Protocol.Tcp) return tcpClosing(this.state[connection]!);
     return protocol === Protocol.Sctp && sctpClosing(this.state[connection]!);
   }
 
   /** Writes what packets of this half look like when they come in. */
   key(half: number, to: Int32Array): void {
-    for (let i = 0; i < KEY_WORDS; i++) to[i] = this.table.keys[half * KEY_WORDS + i]!;
+    const at = this.table.keyAt(half);
+    for (let i = 0; i < KEY_WORDS; i++) to[i] = this.table.entries[at + i]!;
   }
 
   /** Writes what packets of this half look like after translation. */
   translatedKey(half: number, to: Int32Array): void {
-    invertKey(this.table.keys, (half ^ 1) * KEY_WORDS, to, 0);
+    invertKey(this.table.entries, this.table.keyAt(half ^ 1), to, 0);
   }
 
   /**
@@ -252,11 +329,11 @@ export class Connections {
    * Not the client's address after masquerading, nor a source port that had to move.
    */
   judgedKey(connection: number, to: Int32Array): void {
-    const { keys } = this.table;
-    const reply = (connection * 2 + 1) * KEY_WORDS;
+    const { entries } = this.table;
+    const reply = this.table.keyAt(connection * 2 + 1);
     this.key(connection * 2, to);
-    for (let i = 0; i < ADDRESS_WORDS; i++) to[KEY_DESTINATION + i] = keys[reply + KEY_SOURCE + i]!;
-    if (!keyIsIcmp(to, 0)) to[KEY_PORTS] = (to[KEY_PORTS]! & ~0xffff) | (keys[reply + KEY_PORTS]! >>> 16);
+    for (let i = 0; i < ADDRESS_WORDS; i++) to[KEY_DESTINATION + i] = entries[reply + KEY_SOURCE + i]!;
+    if (!keyIsIcmp(to, 0)) to[KEY_PORTS] = (to[KEY_PORTS]! & ~0xffff) | (entries[reply + KEY_PORTS]! >>> 16);
   }
 
   /** Connection numbers that may be in use are below this. */

@@ -47,7 +47,7 @@ export function relatedHalf(connections: Connections, pkt: Packet): number {
   if (l4Len < 0) return -1;
   invertKey(quoted, 0, answering, 0);
   for (let i = 0; i < 4; i++) if (answering[KEY_DESTINATION + i] !== pkt.key[KEY_DESTINATION + i]) return -1;
-  return connections.table.find(answering, 0, connections.table.hash(answering, 0));
+  return connections.find(answering, 0, connections.hash(answering, 0));
 }
 
 function loadQuotedIpv4(pkt: Packet, at: number): number {

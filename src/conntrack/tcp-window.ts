@@ -78,7 +78,7 @@ const { WindowScale, SackPermitted, BeLiberal, DataUnacknowledged, MaxAckSet } =
 const { Fin, Syn, Rst, Ack } = TcpFlag;
 
 /** How far back acknowledgments may lie, at least: a window without scaling, and a segment (CT-036). */
-const ACK_WINDOW_MIN = 66_000;
+export const ACK_WINDOW_MIN = 66_000;
 
 /** Index of the words of the side that sends this direction. @param record index of the record's first word. */
 export function tcpSide(record: number, direction: number): number {

@@ -9,7 +9,7 @@ import { TcpState } from './tcp-states.ts';
 const SECOND = 1000;
 
 /** Index: TcpState. */
-const tcp = new Float64Array(10);
+const tcp = new Int32Array(10);
 tcp[TcpState.SynSent] = 120 * SECOND;
 tcp[TcpState.SynReceived] = 60 * SECOND;
 tcp[TcpState.Established] = 86_400 * SECOND; // kube-proxy; Linux alone: 432,000
@@ -29,7 +29,7 @@ export const TCP_GIVEN_UP_MS = 300 * SECOND;
  * Index: SctpState (CT-014). Established and the two shutdown states are those of Linux since 6.3 and 6.6, where they
  * were five days and 0.3 s before (commits a44b7651489f and 9bfab6d23a28).
  */
-const sctp = new Float64Array(9);
+const sctp = new Int32Array(9);
 sctp[SctpState.Closed] = 10 * SECOND;
 sctp[SctpState.CookieWait] = 3 * SECOND;
 sctp[SctpState.CookieEchoed] = 3 * SECOND;

@@ -49,7 +49,7 @@ export function sctpMayBegin(pkt: Packet): boolean {
 export function beginSctp(connections: Connections, connection: number, pkt: Packet, nowMs: number): void {
   const state = begin(connections.records, connections.recordOf(connection), pkt);
   connections.state[connection] = state;
-  connections.refresh(connection, nowMs + sctpTimeoutMs(state));
+  connections.refresh(connection, nowMs, sctpTimeoutMs(state));
 }
 
 /** Pre: `pkt.connection` and `pkt.direction` are set. Post: known flow, or INVALID. */
@@ -65,7 +65,7 @@ export function trackSctp(connections: Connections, pkt: Packet, nowMs: number):
   connections.state[connection] = state;
   if (records[record + SctpWord.Established]) connections.flags[connection]! |= ConnectionFlag.Assured;
   if (walk === Walk.Invalid) return Drop.Invalid;
-  if (walk === Walk.Refreshes) connections.refresh(connection, nowMs + sctpTimeoutMs(state));
+  if (walk === Walk.Refreshes) connections.refresh(connection, nowMs, sctpTimeoutMs(state));
   return Place.KnownFlow;
 }
 

@@ -51,6 +51,8 @@ export function beginTcp(connections: Connections, connection: number, pkt: Pack
 }
 
 /**
+ * Any segment of a known connection; most need no more than `trackOrdinary`.
+ *
  * Pre:  `pkt.connection` and `pkt.direction` are set.
  * Post: known flow, or INVALID; or continue: the segment begins a new connection, and the old one is gone (CT-029).
  */
@@ -253,7 +255,7 @@ function suspect(connections: Connections, connection: number, direction: number
   const answers = records[record + TcpLast.Direction] !== direction;
   if (answers && (lastKind === Segment.Fin || lastKind === Segment.Rst)) {
     if (connections.deadlineMs[connection]! - nowMs > TCP_UNACKNOWLEDGED_MS) {
-      connections.refresh(connection, nowMs + TCP_UNACKNOWLEDGED_MS);
+      connections.refresh(connection, nowMs, TCP_UNACKNOWLEDGED_MS);
     }
     return;
   }
@@ -293,7 +295,7 @@ function accept(
   } else if (next === TcpState.Established && (before === TcpState.SynReceived || before === next)) {
     connections.flags[connection] = flags | ConnectionFlag.Assured; // CT-032
   }
-  connections.refresh(connection, nowMs + lifeMs);
+  connections.refresh(connection, nowMs, lifeMs);
   return Place.KnownFlow;
 }
 

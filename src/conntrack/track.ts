@@ -10,6 +10,7 @@ import { ICMP_TYPE_MAX, icmpOpensFlow, icmpType } from '../wire/icmp.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { ConnectionFlag, type Connections } from './connections.ts';
 import { isIcmpError, isRedirect, relatedHalf } from './related.ts';
+import { trackOrdinary } from './tcp-ordinary.ts';
 import { timeoutMs, UDP_STREAM_AGE_MS } from './timeouts.ts';
 import { beginSctp, sctpMayBegin, trackSctp } from './track-sctp.ts';
 import { beginTcp, tcpMayBegin, trackTcp } from './track-tcp.ts';
@@ -26,8 +27,8 @@ const STATELESS = 1;
  *       Continue: the packet may begin a connection. Else INVALID.
  */
 export function trackPacket(connections: Connections, pkt: Packet, nowMs: number): Outcome {
-  pkt.hash = connections.table.hash(pkt.key, 0);
-  const half = connections.table.find(pkt.key, 0, pkt.hash);
+  pkt.hash = connections.hash(pkt.key, 0);
+  const half = connections.find(pkt.key, 0, pkt.hash);
   return half >= 0 ? trackKnown(connections, half, pkt, nowMs) : trackUnknown(connections, pkt, nowMs);
 }
 
@@ -88,15 +89,29 @@ function mayBegin(pkt: Packet): boolean {
 
 /** Known flow, or INVALID; or continue: the connection is gone, and the packet may begin another. */
 function advance(connections: Connections, pkt: Packet, nowMs: number): Outcome {
-  if (pkt.protocol === Protocol.Tcp) return trackTcp(connections, pkt, nowMs);
+  if (pkt.protocol === Protocol.Tcp) {
+    return trackOrdinary(connections, pkt, nowMs) ? Place.KnownFlow : trackTcp(connections, pkt, nowMs);
+  }
   if (pkt.protocol === Protocol.Sctp) return trackSctp(connections, pkt, nowMs);
   const { connection, protocol } = pkt;
-  const replied = (connections.flags[connection]! & ConnectionFlag.SeenReply) !== 0;
-  const young = protocol === Protocol.Udp && nowMs - connections.createdMs[connection]! <= UDP_STREAM_AGE_MS;
-  const stream = replied && !young && (protocol === Protocol.Udp || protocol === Protocol.Gre);
-  if (stream) connections.flags[connection]! |= ConnectionFlag.Assured; // CT-041
-  connections.refresh(connection, nowMs + timeoutMs(protocol, stream));
+  const flags = connections.flags[connection]!;
+  const stream = (flags & ConnectionFlag.Assured) !== 0 || isStream(connections, connection, protocol, flags, nowMs);
+  if (stream) connections.flags[connection] = flags | ConnectionFlag.Assured; // CT-041
+  connections.refresh(connection, nowMs, timeoutMs(protocol, stream));
   return Place.KnownFlow;
+}
+
+/** Asked until it is so: then it stays so, and when the connection began lies elsewhere in memory. */
+function isStream(
+  connections: Connections,
+  connection: number,
+  protocol: number,
+  flags: number,
+  nowMs: number,
+): boolean {
+  if ((flags & ConnectionFlag.SeenReply) === 0) return false;
+  if (protocol === Protocol.Gre) return true;
+  return protocol === Protocol.Udp && nowMs - connections.createdMs[connection]! > UDP_STREAM_AGE_MS; // CT-012
 }
 
 /** State and first lifetime of a connection that this packet has just begun. */
@@ -107,6 +122,6 @@ export function beginConnection(connections: Connections, connection: number, pk
     beginSctp(connections, connection, pkt, nowMs);
   } else {
     connections.state[connection] = STATELESS;
-    connections.refresh(connection, nowMs + timeoutMs(pkt.protocol, false));
+    connections.refresh(connection, nowMs, timeoutMs(pkt.protocol, false));
   }
 }

@@ -38,6 +38,11 @@ export class Captures implements Recorder {
     this.#clockNs = clockNs;
   }
 
+  /** Does anybody listen? */
+  get watching(): boolean {
+    return this.#list.length > 0;
+  }
+
   /** One that sees nothing yet. */
   create(spec: CaptureSpec, ring: SharedArrayBuffer): Capture {
     return new Capture(this.#dp, spec, ring, this.#clockNs);

@@ -13,7 +13,7 @@ export function connectionWordOf(connections: Connections, pkt: Packet): number 
   if (connection === UNTRACKED) return NO_CONNECTION;
   if (connection === RELATED) return RELATED_CONNECTION;
   const event =
-    connections.packets[connection * 2 + direction] === pkt.segments ||
+    connections.packetsOf(connection * 2 + direction) === pkt.segments ||
     (protocol === Protocol.Tcp && (tcpFlags(pkt.view, pkt.l4At) & EVENT_FLAGS) !== 0);
   return connectionWord(connections.state[connection]!, connections.flags[connection]!, direction, protocol, event);
 }

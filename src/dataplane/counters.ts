@@ -60,6 +60,12 @@ export class Counters {
     this.#values[DROPS_AT + index]!++;
   }
 
+  /** Packets that count as delivered could not be sent after all. @param index position in `dropReasons`. */
+  countLost(packets: number, index: number): void {
+    this.#values[Term.Delivered]! -= packets;
+    this.#values[DROPS_AT + index]! += packets;
+  }
+
   /** @param index position in `consumeReasons`. */
   countConsumed(index: number): void {
     this.#values[CONSUMED_AT + index]!++;

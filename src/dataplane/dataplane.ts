@@ -74,6 +74,8 @@ export interface NodeConstants {
   readonly reassemblySlots: number;
   /** Of this run: seeds every hash. */
   readonly seed: number;
+  /** Whether TCP's and UDP's checksums of what other nodes send are verified too: Linux's nf_conntrack_checksum. */
+  readonly strictChecksums?: boolean;
 }
 
 export class Dataplane {

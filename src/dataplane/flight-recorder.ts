@@ -1,6 +1,6 @@
 /**
  * The last packets of a node, always: their first bytes as they came in, and what became of them. A ring in the
- * arena; recording a packet is one copy and a few stores.
+ * arena; recording a packet is one copy and a few stores side by side.
  */
 import type { Connections } from '../conntrack/connections.ts';
 import type { Arena } from '../packet/arena.ts';
@@ -14,19 +14,25 @@ export const RECORDS = 4096;
 /** Enough for outer VXLAN, inner Ethernet, IPv6 and TCP with options. */
 export const RECORD_BYTES = 128;
 
+/** Words of what is known about a packet. The time is a double. */
+const TIME = 0;
+const LEN = 2;
+const OUTCOME = 3;
+const INGRESS = 4;
+const EGRESS = 5;
+/** `connectionWordOf`. */
+const CONNECTION = 6;
+const GSO_SIZE = 7;
+const OUTER_PORT = 8;
+const PARTIAL = 9;
+const RECORD_WORDS = 16;
+
 export class FlightRecorder implements Recorder {
   readonly #arena: Arena;
   readonly #at: number;
-  readonly #timeMs = new Float64Array(RECORDS);
-  readonly #len = new Uint32Array(RECORDS);
-  readonly #outcome = new Int16Array(RECORDS);
-  readonly #ingress = new Int32Array(RECORDS);
-  readonly #egress = new Int32Array(RECORDS);
-  /** `connectionWordOf`. */
-  readonly #connection = new Int32Array(RECORDS);
-  readonly #gsoSize = new Uint16Array(RECORDS);
-  readonly #outerPort = new Uint16Array(RECORDS);
-  readonly #partial = new Int32Array(RECORDS);
+  readonly #words = new Int32Array(RECORDS * RECORD_WORDS);
+  /** The same. */
+  readonly #doubles = new Float64Array(this.#words.buffer);
   readonly #connections: Connections;
   /** Of denied packets: `packet/judgement.ts`. */
   readonly #judgements = new Int32Array(RECORDS * JUDGEMENT_WORDS);
@@ -43,26 +49,28 @@ export class FlightRecorder implements Recorder {
 
   /** Before the first stage: the bytes. */
   begin(pkt: Packet, nowMs: number): void {
+    const words = this.#words;
     const slot = this.#next & (RECORDS - 1);
-    this.#arena.copy(this.#at + slot * RECORD_BYTES, pkt.at, Math.min(pkt.len, RECORD_BYTES));
-    this.#timeMs[slot] = nowMs;
-    this.#len[slot] = pkt.len;
-    this.#ingress[slot] = pkt.ingress;
-    this.#egress[slot] = 0;
-    this.#gsoSize[slot] = pkt.gsoSize;
-    this.#outerPort[slot] = pkt.outerPort;
+    const record = slot * RECORD_WORDS;
     const partial = pkt.checksum === ChecksumState.Partial;
-    this.#partial[slot] = partial ? (pkt.partialStart << 16) | pkt.partialOffset : -1;
+    this.#doubles[(record + TIME) >> 1] = nowMs;
+    words[record + LEN] = pkt.len;
+    words[record + GSO_SIZE] = pkt.gsoSize;
+    words[record + OUTER_PORT] = pkt.outerPort;
+    words[record + PARTIAL] = partial ? (pkt.partialStart << 16) | pkt.partialOffset : -1;
+    this.#arena.copy(this.#at + slot * RECORD_BYTES, pkt.at, Math.min(pkt.len, RECORD_BYTES));
     pkt.connection = UNTRACKED; // a frame may be dropped before any stage has said so
   }
 
   /** After the last one: the outcome. */
   end(pkt: Packet, outcome: number): void {
+    const words = this.#words;
     const slot = this.#next & (RECORDS - 1);
-    this.#outcome[slot] = outcome;
-    this.#ingress[slot] = pkt.ingress;
-    this.#egress[slot] = pkt.egress;
-    this.#connection[slot] = connectionWordOf(this.#connections, pkt);
+    const record = slot * RECORD_WORDS;
+    words[record + OUTCOME] = outcome;
+    words[record + INGRESS] = pkt.ingress;
+    words[record + EGRESS] = pkt.egress;
+    words[record + CONNECTION] = connectionWordOf(this.#connections, pkt);
     if (outcome === Drop.PolicyDenied) this.#judgements.set(this.#judgement, slot * JUDGEMENT_WORDS);
     this.#next++;
   }
@@ -75,24 +83,29 @@ export class FlightRecorder implements Recorder {
   /** The newest records, oldest first. Copies: the ring moves on. */
   last(count: number): FlightRecord[] {
     const from = Math.max(0, this.#next - Math.min(count, RECORDS));
-    return Array.from({ length: this.#next - from }, (_, i) => {
-      const slot = (from + i) & (RECORDS - 1);
-      const at = this.#at + slot * RECORD_BYTES;
-      const denied = this.#outcome[slot] === Drop.PolicyDenied;
-      return {
-        timeMs: this.#timeMs[slot]!,
-        len: this.#len[slot]!,
-        outcome: this.#outcome[slot]!,
-        ingress: this.#ingress[slot]!,
-        egress: this.#egress[slot]!,
-        connection: this.#connection[slot]!,
-        gsoSize: this.#gsoSize[slot]!,
-        outerPort: this.#outerPort[slot]!,
-        partial: this.#partial[slot]!,
-        judgement: denied ? this.#judgements.slice(slot * JUDGEMENT_WORDS, (slot + 1) * JUDGEMENT_WORDS) : undefined,
-        bytes: this.#arena.bytes.slice(at, at + Math.min(this.#len[slot]!, RECORD_BYTES)),
-      };
-    });
+    return Array.from({ length: this.#next - from }, (_, i) => this.#read((from + i) & (RECORDS - 1)));
+  }
+
+  #read(slot: number): FlightRecord {
+    const words = this.#words;
+    const record = slot * RECORD_WORDS;
+    const at = this.#at + slot * RECORD_BYTES;
+    const len = words[record + LEN]!;
+    const denied = words[record + OUTCOME] === Drop.PolicyDenied;
+    const judgementAt = slot * JUDGEMENT_WORDS;
+    return {
+      timeMs: this.#doubles[(record + TIME) >> 1]!,
+      len,
+      outcome: words[record + OUTCOME]!,
+      ingress: words[record + INGRESS]!,
+      egress: words[record + EGRESS]!,
+      connection: words[record + CONNECTION]!,
+      gsoSize: words[record + GSO_SIZE]!,
+      outerPort: words[record + OUTER_PORT]!,
+      partial: words[record + PARTIAL]!,
+      judgement: denied ? this.#judgements.slice(judgementAt, judgementAt + JUDGEMENT_WORDS) : undefined,
+      bytes: this.#arena.bytes.slice(at, at + Math.min(len, RECORD_BYTES)),
+    };
   }
 }
 

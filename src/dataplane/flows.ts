@@ -58,18 +58,15 @@ export function commit(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
   if (pkt.connection === UNTRACKED) {
     const outcome = commitConnection(connections, pkt, dp.originalKey, nowMs, dp.random());
     if (outcome < 0) return outcome;
-    connections.policyRevision[pkt.connection] = dp.policies.revision;
+    connections.setPolicyRevision(pkt.connection, dp.policies.revision);
     rememberWay(dp, pkt);
   }
   const half = pkt.connection * 2 + pkt.direction;
-  connections.packets[half]! += pkt.segments;
-  connections.bytes[half]! += pkt.at + pkt.len - pkt.l3At; // IP bytes, as conntrack(8) counts
+  connections.countTraffic(half, pkt.segments, pkt.at + pkt.len - pkt.l3At); // IP bytes, as conntrack(8) counts
   return CONTINUE;
 }
 
 /** Keeps the way out with the connection, so that its next packet does not ask the routes. */
 export function rememberWay(dp: Dataplane, pkt: Packet): void {
-  const half = pkt.connection * 2 + pkt.direction;
-  dp.connections.egress[half] = pkt.egress;
-  dp.connections.routeRevision[half] = dp.routeRevision;
+  dp.connections.rememberWayOut(pkt.connection * 2 + pkt.direction, pkt.egress, dp.routeRevision);
 }

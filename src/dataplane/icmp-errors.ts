@@ -6,7 +6,7 @@ import { isIcmpError } from '../conntrack/related.ts';
 import { KEY_SOURCE, KEY_WORDS } from '../packet/flow-key.ts';
 import { Drop, type DropName, dropReasons, type Outcome } from '../packet/outcome.ts';
 import { ChecksumState, type Packet, UNTRACKED } from '../packet/packet.ts';
-import { completeChecksum, incrementTtl, pseudoSum, rewriteFlow } from '../packet/rewrite.ts';
+import { completeChecksum, incrementTtl, pseudoSum, rewriteFlow, verifyChecksum } from '../packet/rewrite.ts';
 import { Way, wayKind } from '../packet/way.ts';
 import { loadIpv4, loadIpv6 } from '../wire/address.ts';
 import { ETHERNET_HEADER_LEN, EtherType, writeEtherType } from '../wire/ethernet.ts';
@@ -62,7 +62,9 @@ const ends = { source: new Int32Array(4), destination: new Int32Array(4) };
 /** Tells the sender why its packet was dropped, where that is told. The packet's bytes may change. */
 export function answerDrop(dp: Dataplane, pkt: Packet, outcome: Outcome, nowMs: number): void {
   const answer = byIndex[-1 - outcome];
-  if (answer === undefined || isIcmpError(pkt) || !dp.errorBudget.take(nowMs)) return;
+  if (answer === undefined || isIcmpError(pkt)) return;
+  if (pkt.checksum === ChecksumState.Unverified && !verifyChecksum(pkt)) return; // nobody may have sent this
+  if (!dp.errorBudget.take(nowMs)) return;
   loadOriginal(dp, pkt);
   if (outcome === Drop.MtuExceeded && wasHop(pkt)) incrementTtl(pkt); // told as it came in
   const { quoted } = dp;

@@ -4,6 +4,7 @@ import type { Packet } from '../packet/packet.ts';
 import { validate } from '../packet/validate.ts';
 import type { Dataplane } from './dataplane.ts';
 import { answerFragmentTimeout } from './icmp-errors.ts';
+import { trustsChecksums } from './unfinished.ts';
 
 /** A whole packet goes on; a fragment waits, or goes on as the datagram that it completes, judged like any packet. */
 export function reassemble(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
@@ -11,7 +12,7 @@ export function reassemble(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
   const outcome = dp.reassembly.add(pkt, nowMs);
   if (outcome !== CONTINUE) return outcome;
   const { fragmentMax } = pkt;
-  const valid = validate(pkt);
+  const valid = validate(pkt, trustsChecksums(dp, pkt));
   pkt.fragmentMax = fragmentMax;
   return valid === CONTINUE && pkt.fragment !== 0 ? Drop.BadFragment : valid; // a fragment inside a datagram
 }

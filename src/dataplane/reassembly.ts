@@ -161,8 +161,8 @@ export class Reassembly {
     pkt.l4At = dataAt;
     pkt.payloadAt = dataAt;
     pkt.l4Len = this.#firstLen[slot]!;
-    pkt.version = this.#table.keys[slot * KEY_WORDS + KEY_KIND]! >> 8;
-    pkt.ingress = this.#table.keys[slot * KEY_WORDS + KEY_WAY]!;
+    pkt.version = this.#table.entries[this.#table.keyAt(slot) + KEY_KIND]! >> 8;
+    pkt.ingress = this.#table.entries[this.#table.keyAt(slot) + KEY_WAY]!;
     pkt.gsoSize = 0;
     pkt.checksum = ChecksumState.Complete;
     return true;
@@ -198,8 +198,8 @@ export class Reassembly {
     const key = this.#key;
     for (let slot = 0; slot < this.slots; slot++) {
       if (this.#fragments[slot] === 0 || slot === own) continue;
-      const at = slot * KEY_WORDS;
-      const { keys } = this.#table;
+      const at = this.#table.keyAt(slot);
+      const { entries: keys } = this.#table;
       const sameSource =
         keys[at + 3] === key[3] && keys[at + 2] === key[2] && keys[at + 1] === key[1] && keys[at] === key[0];
       if (sameSource) this.#distance[slot]!++;
@@ -262,7 +262,7 @@ export class Reassembly {
     let oldest = 0;
     for (let slot = 0; slot < this.slots; slot++) {
       if (this.#begun[slot]! < this.#begun[oldest]!) oldest = slot;
-      if (this.#table.keys[slot * KEY_WORDS + KEY_WAY] !== ingress) continue;
+      if (this.#table.entries[this.#table.keyAt(slot) + KEY_WAY] !== ingress) continue;
       own++;
       if (ownOldest < 0 || this.#begun[slot]! < this.#begun[ownOldest]!) ownOldest = slot;
     }

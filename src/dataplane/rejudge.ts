@@ -15,18 +15,18 @@ const key = new Int32Array(KEY_WORDS);
 /** Pre: the packet is of a known flow, or related to one. One compare while no policy has changed. */
 export function rejudge(dp: Dataplane, pkt: Packet): Outcome {
   const connection = pkt.connection === RELATED ? pkt.relatedHalf >> 1 : pkt.connection;
-  if (dp.connections.policyRevision[connection] === dp.policies.revision) return Place.KnownFlow;
+  if (dp.connections.policyRevision(connection) === dp.policies.revision) return Place.KnownFlow;
   const outcome = judgeConnection(dp, connection);
   return outcome === CONTINUE ? Place.KnownFlow : outcome;
 }
 
 function judgeConnection({ connections, policies, routes }: Dataplane, connection: number): Outcome {
-  const from = connections.ingress[connection]!;
-  const since = connections.policyRevision[connection]!;
+  const from = connections.ingress(connection);
+  const since = connections.policyRevision(connection);
   connections.judgedKey(connection, key);
   const to = routes.find(key, KEY_DESTINATION);
   const outcome =
     policies.movedSince(from, since) || policies.movedSince(to, since) ? judge(policies, key, from, to) : CONTINUE;
-  if (outcome === CONTINUE) connections.policyRevision[connection] = policies.revision;
+  if (outcome === CONTINUE) connections.setPolicyRevision(connection, policies.revision);
   return outcome;
 }

@@ -28,10 +28,8 @@ export function wayOut(dp: Dataplane, pkt: Packet): Outcome {
   if (pkt.connection === UNTRACKED) return CONTINUE; // a new flow was routed by its own stage
   if (pkt.connection === RELATED) return route(dp, pkt);
   const half = pkt.connection * 2 + pkt.direction;
-  if (dp.connections.routeRevision[half] === dp.routeRevision) {
-    pkt.egress = dp.connections.egress[half]!;
-    return CONTINUE;
-  }
+  pkt.egress = dp.connections.wayOut(half, dp.routeRevision);
+  if (pkt.egress !== 0) return CONTINUE;
   const outcome = route(dp, pkt);
   if (outcome === CONTINUE) rememberWay(dp, pkt);
   return outcome;

@@ -5,7 +5,7 @@
  * Rules are those of kube-proxy's pkg/proxy/conntrack/cleanup.go.
  */
 import type { Connections } from '../conntrack/connections.ts';
-import { KEY_SOURCE, KEY_WORDS, keyProtocol } from '../packet/flow-key.ts';
+import { KEY_SOURCE, keyProtocol } from '../packet/flow-key.ts';
 import { BACKEND_WORDS, Frontend, List, type ServiceTable } from '../service/service-table.ts';
 import { ADDRESS_WORDS } from '../wire/address.ts';
 import { Protocol } from '../wire/protocol.ts';
@@ -35,8 +35,9 @@ export function flushStale({ connections, services, staleFlows }: Dataplane, bud
   staleFlows.pending = end < connections.highWater;
 }
 
-function isStale({ table: { keys } }: Connections, table: ServiceTable, connection: number): boolean {
-  const original = connection * 2 * KEY_WORDS;
+function isStale({ table: halves }: Connections, table: ServiceTable, connection: number): boolean {
+  const { entries: keys } = halves;
+  const original = halves.keyAt(connection * 2);
   if (keyProtocol(keys, original) !== Protocol.Udp) return false;
   const frontend = table.find(keys, original);
   if (frontend < 0) return false;
@@ -44,7 +45,7 @@ function isStale({ table: { keys } }: Connections, table: ServiceTable, connecti
   const first = table.list(serving, List.First);
   const count = table.list(serving, List.Count);
   if (count === 0) return false; // KP-093
-  const replySource = original + KEY_WORDS + KEY_SOURCE;
+  const replySource = halves.keyAt(connection * 2 + 1) + KEY_SOURCE;
   for (let backend = first; backend < first + count; backend++) {
     if (isAt(table.backends, backend * BACKEND_WORDS, keys, replySource)) return false;
   }

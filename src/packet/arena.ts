@@ -5,7 +5,7 @@
  * memory and addresses stay valid. Positions are byte offsets from its start; only `base` turns one into an address
  * for a system call. The arena must outlive every such address: a bare number keeps nothing alive.
  */
-import { foldSum } from '../wire/checksum.ts';
+import { foldSum, sumBytes } from '../wire/checksum.ts';
 import { checksumWasm } from './checksum-wasm.ts';
 
 const PAGE_BYTES = 65_536;
@@ -43,9 +43,12 @@ export class Arena {
   /** Address of byte 0 in this process, set once by the I/O layer; 0 where nothing leaves the process. */
   base = 0;
   readonly #kernels: Kernels;
+  readonly #simd: boolean;
   #reserved = FIRST;
 
-  constructor(capacityBytes: number) {
+  /** @param simd false sums in JavaScript, to be measured. */
+  constructor(capacityBytes: number, simd = true) {
+    this.#simd = simd;
     const pages = arenaBytes(capacityBytes) / PAGE_BYTES;
     const memory = new wasm.Memory({ initial: pages, maximum: pages });
     this.buffer = memory.buffer;
@@ -70,12 +73,14 @@ export class Arena {
 
   /** Sum of big-endian words, as `wire/checksum.ts` defines it; at most 65,535 bytes. */
   sum(at: number, len: number): number {
-    return swap(this.#kernels.sum(at, len));
+    return this.#simd ? swap(this.#kernels.sum(at, len)) : sumBytes(this.view, at, len);
   }
 
   /** The same, copying the bytes to `to` on the way: for hardly more than the sum alone. Regions may not overlap. */
   copySum(to: number, at: number, len: number): number {
-    return swap(this.#kernels.copySum(to, at, len));
+    if (this.#simd) return swap(this.#kernels.copySum(to, at, len));
+    this.copy(to, at, len);
+    return sumBytes(this.view, to, len);
   }
 
   /** Checksum of a region over an initial sum (a pseudo header's). */

@@ -75,8 +75,8 @@ const dropRows = [
   {
     name: 'BadL4Checksum',
     stage: 'validate',
-    means: 'The TCP, UDP, ICMP or ICMPv6 checksum is wrong (CT-006).',
-    look: 'Corruption on the link, or a raw socket.',
+    means: 'The TCP, UDP, SCTP, ICMP or ICMPv6 checksum is wrong (CT-006).',
+    look: 'Corruption on the link, or a raw socket. Of TCP and UDP from other nodes only with `--strict-checksums`.',
   },
   {
     name: 'BadOffload',

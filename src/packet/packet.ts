@@ -6,7 +6,7 @@ import { KEY_WORDS } from './flow-key.ts';
  * What the TCP, UDP or ICMP checksum field of a packet holds:
  * - `Complete`: the checksum, known to be right (or the UDP zero that means none).
  * - `Partial`: the sum of the pseudo header only, as virtio hands packets over (VIRTIO_NET_HDR_F_NEEDS_CSUM).
- * - `Unverified`: something that claims to be the checksum; it came from a wire.
+ * - `Unverified`: something that claims to be the checksum; it came from a wire, and its receiver will look at it.
  *
  * RFC 1624 patching is right for the first and the last, and wrong for `Partial`: only `rewrite.ts` touches checksums.
  */
@@ -106,6 +106,21 @@ export class Packet {
   constructor(arena: Arena) {
     this.arena = arena;
     this.view = arena.view;
+  }
+
+  /** Takes over what was set on the receipt of another one, its bytes included. */
+  receiveAs(other: Packet): void {
+    this.at = other.at;
+    this.len = other.len;
+    this.checksum = other.checksum;
+    this.partialStart = other.partialStart;
+    this.partialOffset = other.partialOffset;
+    this.gsoSize = other.gsoSize;
+    for (let i = 0; i < ADDRESS_WORDS; i++) this.outerSource[i] = other.outerSource[i]!;
+    this.outerTos = other.outerTos;
+    this.outerPort = other.outerPort;
+    this.outerAt = other.outerAt;
+    this.outerLen = other.outerLen;
   }
 
   /** Wire packets that this packet is, or becomes when it is cut. */

@@ -1,8 +1,8 @@
 /**
  * The first stage of every story: is the frame what it says it is? After `validate` has continued, the packet's
  * offsets are set, its headers may be read without further checks, bytes after the IP packet are cut off, and its
- * checksum is complete or partial, never unverified. Of a fragment (`pkt.fragment` is not 0) only the IP header has been
- * looked at: what it carries is judged once the datagram is together.
+ * checksum is complete or partial, or unverified where that is left to its receiver. Of a fragment (`pkt.fragment` is not
+ * 0) only the IP header has been looked at: what it carries is judged once the datagram is together.
  */
 import { ETHERNET_HEADER_LEN, EtherType, etherType, sourceMacIsGroup } from '../wire/ethernet.ts';
 import { ICMP_HEADER_LEN } from '../wire/icmp.ts';
@@ -41,7 +41,11 @@ import { completeGeneric, verifyChecksum } from './rewrite.ts';
 /** A superframe of more segments than this has a segment size no TCP or UDP sender uses (Linux's smallest MSS is 48). */
 const SEGMENTS_MAX = 1366;
 
-export function validate(pkt: Packet): Outcome {
+/**
+ * @param trusting leaves checksums of TCP and UDP to the receiver's kernel, which looks at them in any case. What others
+ * have sent wrong arrives wrong: headers are patched, not computed anew (RFC 1624).
+ */
+export function validate(pkt: Packet, trusting = false): Outcome {
   if (pkt.len < ETHERNET_HEADER_LEN) return Drop.FrameTooShort;
   if (sourceMacIsGroup(pkt.view, pkt.at)) return Drop.BadSourceMac;
   const type = etherType(pkt.view, pkt.at);
@@ -51,8 +55,8 @@ export function validate(pkt: Packet): Outcome {
   pkt.protocol = 0;
   pkt.fragment = 0;
   pkt.fragmentMax = 0;
-  if (type === EtherType.Ipv4) return validateIpv4(pkt) || validateUpper(pkt);
-  if (type === EtherType.Ipv6) return validateIpv6(pkt) || validateUpper(pkt);
+  if (type === EtherType.Ipv4) return validateIpv4(pkt) || validateUpper(pkt, trusting);
+  if (type === EtherType.Ipv6) return validateIpv6(pkt) || validateUpper(pkt, trusting);
   pkt.version = 0;
   if (type === EtherType.Arp) return validateArp(pkt);
   if (type === EtherType.Vlan || type === EtherType.QinQ) return Drop.VlanTagged;
@@ -144,8 +148,8 @@ function readFragmentHeader(pkt: Packet, at: number): void {
   pkt.fragmentId = pkt.view.getInt32(at + 4);
 }
 
-function validateUpper(pkt: Packet): Outcome {
-  if (pkt.fragment === 0) return validateL4(pkt);
+function validateUpper(pkt: Packet, trusting: boolean): Outcome {
+  if (pkt.fragment === 0) return validateL4(pkt, trusting);
   pkt.payloadAt = pkt.l4At;
   if (pkt.gsoSize !== 0 || pkt.checksum === ChecksumState.Partial) return Drop.BadOffload;
   const first = (pkt.fragment & FRAGMENT_OFFSET_MASK) === 0;
@@ -177,15 +181,25 @@ function upperHeaderLenMin(protocol: number): number {
   return protocol === Protocol.Icmpv6 ? ICMP_HEADER_LEN : 1;
 }
 
-function validateL4(pkt: Packet): Outcome {
+function validateL4(pkt: Packet, trusting: boolean): Outcome {
   const headerLen = l4HeaderLen(pkt);
   if (headerLen < 0) return Drop.BadL4Header;
   pkt.payloadAt = pkt.l4At + headerLen;
   if (pkt.gsoSize !== 0) return validateSuperframe(pkt);
   if (pkt.checksum === ChecksumState.Partial) return validatePartial(pkt);
-  if (pkt.checksum === ChecksumState.Unverified && !verifyChecksum(pkt)) return Drop.BadL4Checksum;
+  if (pkt.checksum === ChecksumState.Unverified) {
+    if (trusting && receiverVerifies(pkt)) return CONTINUE;
+    if (!verifyChecksum(pkt)) return Drop.BadL4Checksum;
+  }
   pkt.checksum = ChecksumState.Complete;
   return CONTINUE;
+}
+
+/** UDP's zero over IPv6 is no checksum, and nobody's to let through (RFC 8200 section 8.1). */
+function receiverVerifies(pkt: Packet): boolean {
+  if (pkt.protocol === Protocol.Tcp) return true;
+  if (pkt.protocol !== Protocol.Udp) return false;
+  return pkt.version === 4 || pkt.view.getUint16(pkt.l4At + UDP_CHECKSUM) !== 0;
 }
 
 /** Bytes of the upper-layer header; 0 for protocols without one that we know; -1 when it lies. */

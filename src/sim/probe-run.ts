@@ -141,7 +141,7 @@ export class ProbeRun {
     invertKey(original, 0, key, 0);
     for (const { dataplane } of this.#simulation.nodes.values()) {
       const { connections } = dataplane;
-      const half = connections.table.find(key, 0, connections.table.hash(key, 0));
+      const half = connections.find(key, 0, connections.hash(key, 0));
       if (half < 0) continue;
       connections.key(half & ~1, key);
       return this.#byEnds(key);
@@ -175,7 +175,7 @@ export class ProbeRun {
     key.set(wordsOf(plainAddress(ask.address)), KEY_DESTINATION);
     key[KEY_PORTS] = (port << 16) | ask.port;
     key[KEY_PROTOCOL] = protocolWord(address.includes(':') ? 6 : 4, protocols[ask.protocol]);
-    const half = connections.table.find(key, 0, connections.table.hash(key, 0));
+    const half = connections.find(key, 0, connections.hash(key, 0));
     if (half < 0) return judged; // to itself
     connections.translatedKey(half, key);
     return { ...judged, destination: formatAddress(key, KEY_DESTINATION), port: key[KEY_PORTS]! & 0xffff };

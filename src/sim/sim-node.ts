@@ -68,12 +68,12 @@ export class SimNode {
     this.#compilers = { services: new ServiceCompiler(seed), policies: new PolicyCompiler() };
     const arena = takeArena(ARENA_BYTES + room.linkBytes + room.reassembly * DATAGRAM_BYTES);
     const [macHigh, macLow] = parseMac(settings.mac);
-    const { vni, podMtu: tunnelMtu, gatewayAddresses } = settings;
+    const { vni, podMtu: tunnelMtu, gatewayAddresses, strictChecksums } = settings;
     const { connections: connectionsMax, affinity: affinityMax, reassembly: reassemblySlots } = room;
     const sizes = { connectionsMax, affinityMax, reassemblySlots };
     const dataplane = new Dataplane(
       arena,
-      { macHigh, macLow, vni, tunnelMtu, seed, ...sizes, icmpSources: icmpSources(gatewayAddresses) },
+      { macHigh, macLow, vni, tunnelMtu, seed, ...sizes, strictChecksums, icmpSources: icmpSources(gatewayAddresses) },
       randomWords(seed),
     );
     this.dataplane = dataplane;

@@ -6,35 +6,43 @@
  * arrays indexed by that slot. Hash chains rather than open addressing: slots never move, removal is exact, and a
  * chain is the neighbourhood that eviction looks at. The hash is seeded, so that nobody outside can pile flows into
  * one bucket. Zero-filled arrays are an empty table: memory that was never used is never touched.
+ *
+ * What a look-up reads of an entry lies together, as a table of millions is larger than any cache: the key, its hash,
+ * the link to the next entry, and a few words of the caller's own.
  */
+
+/** Words of an entry between its key and those of the caller: the hash, and the link to the next entry. */
+export const LINK_WORDS = 2;
+
 export class FlowTable {
-  readonly slots: number;
   readonly words: number;
-  readonly keys: Int32Array;
-  readonly data: FlowTableData;
+  /** Words from one entry to the next; an entry begins with its key. */
+  readonly stride: number;
+  readonly entries: Int32Array;
   readonly #seed: number;
   readonly #mask: number;
   /** Slot + 1 of the first entry of each bucket; 0 is an empty bucket. */
   readonly #heads: Int32Array;
-  /** Slot + 1 of the next entry of the same bucket. */
-  readonly #next: Int32Array;
-  readonly #hashes: Int32Array;
+  /** Where in an entry its hash is. Behind it: slot + 1 of the next entry of the same bucket. */
+  readonly #hashAt: number;
+  readonly #nextAt: number;
 
-  constructor(slots: number, words: number, seed: number, data = emptyTable(slots, words, seed)) {
-    this.slots = slots;
+  /** @param values words of each entry that are the caller's, behind its key and its link. */
+  constructor(slots: number, words: number, seed: number, values = 0) {
+    const buckets = 1 << (32 - Math.clz32(Math.max(slots - 1, 1)));
     this.words = words;
-    this.data = data;
-    this.keys = data.keys;
+    this.stride = words + LINK_WORDS + values;
+    this.entries = new Int32Array(slots * this.stride);
     this.#seed = seed | 0;
-    this.#mask = data.heads.length - 1;
-    this.#heads = data.heads;
-    this.#next = data.next;
-    this.#hashes = data.hashes;
+    this.#mask = buckets - 1;
+    this.#heads = new Int32Array(buckets);
+    this.#hashAt = words;
+    this.#nextAt = words + 1;
   }
 
-  /** A table that was built elsewhere, with what is in it. */
-  static of(data: FlowTableData): FlowTable {
-    return new FlowTable(data.next.length, data.words, data.seed, data);
+  /** Index in `entries` of the slot's key. */
+  keyAt(slot: number): number {
+    return slot * this.stride;
   }
 
   /** Hash of the key at `keys[index …]`. Also good as a flow hash: well mixed in all 32 bits. */
@@ -51,22 +59,24 @@ export class FlowTable {
 
   /** The slot of the key at `keys[index …]` with this hash, or -1. */
   find(keys: Int32Array, index: number, hash: number): number {
-    let link = this.#heads[hash & this.#mask]!;
-    while (link !== 0) {
-      const slot = link - 1;
-      if (this.#hashes[slot] === hash && this.#equals(slot, keys, index)) return slot;
-      link = this.#next[slot]!;
-    }
-    return -1;
+    let slot = this.firstNear(hash, 0);
+    while (slot >= 0 && !(this.hashOf(slot) === hash && this.#equals(slot, keys, index))) slot = this.after(slot);
+    return slot;
+  }
+
+  /** The hash that the slot's entry was put in with. */
+  hashOf(slot: number): number {
+    return this.entries[slot * this.stride + this.#hashAt]!;
   }
 
   /** Puts the key into a slot that is not in use. The key must not be in the table already. */
   insert(slot: number, keys: Int32Array, index: number, hash: number): void {
-    const at = slot * this.words;
-    for (let i = 0; i < this.words; i++) this.keys[at + i] = keys[index + i]!;
+    const { entries } = this;
+    const at = this.keyAt(slot);
+    for (let i = 0; i < this.words; i++) entries[at + i] = keys[index + i]!;
     const bucket = hash & this.#mask;
-    this.#hashes[slot] = hash;
-    this.#next[slot] = this.#heads[bucket]!;
+    entries[at + this.#hashAt] = hash;
+    entries[at + this.#nextAt] = this.#heads[bucket]!;
     this.#heads[bucket] = slot + 1;
   }
 
@@ -77,47 +87,25 @@ export class FlowTable {
 
   /** The slot after this one in the same bucket, or -1. */
   after(slot: number): number {
-    return this.#next[slot]! - 1;
+    return this.entries[slot * this.stride + this.#nextAt]! - 1;
   }
 
   /** Takes a slot that is in use out of its bucket. */
   remove(slot: number): void {
-    const bucket = this.#hashes[slot]! & this.#mask;
-    const link = slot + 1;
-    if (this.#heads[bucket] === link) {
-      this.#heads[bucket] = this.#next[slot]!;
+    const bucket = this.hashOf(slot) & this.#mask;
+    const next = this.after(slot) + 1;
+    let before = this.#heads[bucket]! - 1;
+    if (before === slot) {
+      this.#heads[bucket] = next;
       return;
     }
-    let before = this.#heads[bucket]! - 1;
-    while (this.#next[before] !== link) before = this.#next[before]! - 1;
-    this.#next[before] = this.#next[slot]!;
+    while (this.after(before) !== slot) before = this.after(before);
+    this.entries[before * this.stride + this.#nextAt] = next;
   }
 
   #equals(slot: number, keys: Int32Array, index: number): boolean {
-    const at = slot * this.words;
-    for (let i = 0; i < this.words; i++) if (this.keys[at + i] !== keys[index + i]) return false;
+    const at = this.keyAt(slot);
+    for (let i = 0; i < this.words; i++) if (this.entries[at + i] !== keys[index + i]) return false;
     return true;
   }
-}
-
-/** Plain arrays of a `FlowTable`, so that one thread can build it and another use it. */
-export interface FlowTableData {
-  readonly words: number;
-  readonly seed: number;
-  readonly keys: Int32Array;
-  readonly heads: Int32Array;
-  readonly next: Int32Array;
-  readonly hashes: Int32Array;
-}
-
-function emptyTable(slots: number, words: number, seed: number): FlowTableData {
-  const buckets = 1 << (32 - Math.clz32(Math.max(slots - 1, 1)));
-  return {
-    words,
-    seed,
-    keys: new Int32Array(slots * words),
-    heads: new Int32Array(buckets),
-    next: new Int32Array(slots),
-    hashes: new Int32Array(slots),
-  };
 }

@@ -16,6 +16,7 @@ export interface PrefixEntry {
 }
 
 const ENTRY_WORDS = 6;
+const MASK_WORDS = 5;
 
 /**
  * Longest-prefix match over 128-bit addresses: one hash look-up per distinct prefix length, longest first. A cluster
@@ -25,10 +26,13 @@ const ENTRY_WORDS = 6;
 export class PrefixTable {
   readonly data: PrefixTableData;
   readonly #mask: number;
+  /** Of each length: the masks of the four words, and the length. Looked up for each packet of a tunnel. */
+  readonly #masks: Int32Array;
 
   constructor(data: PrefixTableData) {
     this.data = data;
     this.#mask = data.entries.length / ENTRY_WORDS - 1;
+    this.#masks = Int32Array.from([...data.lengths].flatMap((length) => [...masksOf(length), length]));
   }
 
   /** Later entries win over earlier ones of the same prefix. */
@@ -38,11 +42,10 @@ export class PrefixTable {
     for (let i = 0; i < capacity; i++) words[i * ENTRY_WORDS + 4] = -1;
     const lengths = new Set<number>();
     for (const entry of entries) {
-      lengths.add(entry.length);
-      let slot = hashPrefix(entry.address, 0, entry.length) & (capacity - 1);
-      while (words[slot * ENTRY_WORDS + 4] !== -1 && !holds(words, slot, entry.address, 0, entry.length)) {
-        slot = (slot + 1) & (capacity - 1);
-      }
+      const { address, length } = entry;
+      lengths.add(length);
+      let slot = hashPrefix(address[0]!, address[1]!, address[2]!, address[3]!, length) & (capacity - 1);
+      while (words[slot * ENTRY_WORDS + 4] !== -1 && !isPrefix(words, slot, entry)) slot = (slot + 1) & (capacity - 1);
       words.set(entry.address, slot * ENTRY_WORDS);
       words[slot * ENTRY_WORDS + 4] = entry.length;
       words[slot * ENTRY_WORDS + 5] = entry.value;
@@ -52,38 +55,44 @@ export class PrefixTable {
 
   /** The value of the longest prefix that holds the address at `words[index …]`, or -1. */
   find(words: Int32Array, index: number): number {
-    const { lengths, entries } = this.data;
-    for (let i = 0; i < lengths.length; i++) {
-      const length = lengths[i]!;
-      let slot = hashPrefix(words, index, length) & this.#mask;
-      while (entries[slot * ENTRY_WORDS + 4] !== -1) {
-        if (holds(entries, slot, words, index, length)) return entries[slot * ENTRY_WORDS + 5]!;
+    const { entries } = this.data;
+    const masks = this.#masks;
+    for (let i = 0; i < masks.length; i += MASK_WORDS) {
+      const a = words[index]! & masks[i]!;
+      const b = words[index + 1]! & masks[i + 1]!;
+      const c = words[index + 2]! & masks[i + 2]!;
+      const d = words[index + 3]! & masks[i + 3]!;
+      const length = masks[i + 4]!;
+      let slot = hashPrefix(a, b, c, d, length) & this.#mask;
+      let at = slot * ENTRY_WORDS;
+      while (entries[at + 4] !== -1) {
+        const held = entries[at + 3] === d && entries[at + 2] === c && entries[at + 1] === b && entries[at] === a;
+        if (held && entries[at + 4] === length) return entries[at + 5]!;
         slot = (slot + 1) & this.#mask;
+        at = slot * ENTRY_WORDS;
       }
     }
     return -1;
   }
 }
 
-/** The bits of one of the four words that belong to a prefix of `length`. */
-function maskOf(word: number, length: number): number {
-  const bits = length - word * 32;
-  if (bits >= 32) return -1;
-  return bits <= 0 ? 0 : -1 << (32 - bits);
-}
-
-function hashPrefix(words: Int32Array, index: number, length: number): number {
-  let h = length;
-  for (let i = 0; i < 4; i++) {
-    h = Math.imul(h ^ (words[index + i]! & maskOf(i, length)), 0x85ebca6b);
-    h ^= h >>> 13;
-  }
-  return h;
-}
-
-function holds(entries: Int32Array, slot: number, words: Int32Array, index: number, length: number): boolean {
+function isPrefix(entries: Int32Array, slot: number, { address, length }: PrefixEntry): boolean {
   const at = slot * ENTRY_WORDS;
-  if (entries[at + 4] !== length) return false;
-  for (let i = 0; i < 4; i++) if (entries[at + i] !== (words[index + i]! & maskOf(i, length))) return false;
-  return true;
+  return entries[at + 4] === length && address.every((word, i) => entries[at + i] === word);
+}
+
+function masksOf(length: number): number[] {
+  return [0, 1, 2, 3].map((word) => {
+    const bits = length - word * 32;
+    if (bits >= 32) return -1;
+    return bits <= 0 ? 0 : -1 << (32 - bits);
+  });
+}
+
+function hashPrefix(a: number, b: number, c: number, d: number, length: number): number {
+  let h = Math.imul(length ^ a, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13) ^ b, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13) ^ c, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13) ^ d, 0x85ebca6b);
+  return h ^ (h >>> 13);
 }

@@ -36,6 +36,8 @@ describe('nodes', () => {
       ],
       serviceSubnets: ['10.96.0.0/16', 'fd00:10:96::/112'],
       underlay: 'auto',
+      without: [],
+      strictChecksums: false,
       allowRun: false,
       tunnelEndpoints: [],
     });

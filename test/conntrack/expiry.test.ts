@@ -12,7 +12,7 @@ function enter(connections: Connections, nowMs: number, deadlineMs: number): num
   const key = (half: number) => new Int32Array(KEY_WORDS).fill(connections.statistics.insert * 2 + half + 1);
   connections.insert(connection, key(0), key(1), nowMs);
   connections.state[connection] = 1;
-  connections.refresh(connection, deadlineMs);
+  connections.refresh(connection, nowMs, deadlineMs - nowMs);
   return connection;
 }
 
@@ -46,7 +46,7 @@ describe('deadlines', () => {
     const connections = new Connections(8, 1);
     const connection = enter(connections, 0, 30 * SECOND);
     for (let now = 0; now < 3000 * SECOND; now += 7 * SECOND) {
-      connections.refresh(connection, now + 30 * SECOND);
+      connections.refresh(connection, now, 30 * SECOND);
       expect(connections.expire(now, 8)).toBe(0);
     }
     expect(connections.count).toBe(1);
@@ -57,7 +57,7 @@ describe('deadlines', () => {
   test('brought forward, it goes at the earlier time', () => {
     const connections = new Connections(8, 1);
     const connection = enter(connections, 0, DAY);
-    connections.refresh(connection, 10 * SECOND);
+    connections.refresh(connection, 0, 10 * SECOND);
     connections.expire(9 * SECOND, 8);
     expect(connections.count).toBe(1);
     connections.expire(10 * SECOND, 8);
@@ -117,7 +117,7 @@ function churn(random: Random): void {
       deadlines.set(enter(connections, now, now + life), now + life);
     } else if (deadlines.size > 0) {
       const connection = random.pick([...deadlines.keys()]);
-      connections.refresh(connection, now + life);
+      connections.refresh(connection, now, life);
       deadlines.set(connection, now + life);
     }
     now += random.pick([0, random.below(3000), random.once(50) ? random.below(2 * DAY) : 0]);

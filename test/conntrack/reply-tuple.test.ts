@@ -212,8 +212,8 @@ describe('port shadow', () => {
 });
 
 function liveKeys({ connections }: Tracker): string[] {
-  const { keys, words } = connections.table;
+  const { table } = connections;
   return Array.from({ length: connections.highWater * 2 }, (_, half) => half)
     .filter((half) => connections.state[half >> 1] !== 0)
-    .map((half) => keys.slice(half * words, (half + 1) * words).join());
+    .map((half) => table.entries.slice(table.keyAt(half), table.keyAt(half) + table.words).join());
 }

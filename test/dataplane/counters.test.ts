@@ -20,6 +20,17 @@ describe('the balance', () => {
     expect(counters.snapshot().violations).toBe(2);
   });
 
+  test('packets that were delivered and could not be sent after all are dropped', () => {
+    const counters = new Counters();
+    for (let i = 0; i < 5; i++) {
+      counters.countReceived();
+      counters.countDelivered();
+    }
+    counters.countLost(3, 0);
+    expect(counters.check()).toBe(0);
+    expect(counters.snapshot()).toMatchObject({ delivered: 2, dropped: { [dropReasons[0]!.name]: 3 } });
+  });
+
   test('every drop and every consume reason is a place of its own', () => {
     const counters = new Counters();
     const reasons = [

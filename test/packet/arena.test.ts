@@ -29,6 +29,21 @@ describe('sum', () => {
     });
   });
 
+  test('is the same without SIMD, copied on the way or not', () => {
+    const plain = new Arena(3 * PAGE, false);
+    plain.bytes.set(arena.bytes);
+    withRandom((random) => {
+      for (let round = 0; round < 50; round++) {
+        const [at, len] = [random.below(PAGE), random.below(PAGE)];
+        const want = slow(at, len);
+        expect([plain.sum(at, len), plain.copySum(2 * PAGE, at, len)]).toEqual([want, want]);
+        expect(Buffer.compare(plain.bytes.subarray(2 * PAGE, 2 * PAGE + len), arena.bytes.subarray(at, at + len))).toBe(
+          0,
+        );
+      }
+    });
+  });
+
   test('is the slow sum up to the very last byte of the arena', () => {
     for (let len = 0; len <= 200; len++) compare(arena.buffer.byteLength - len, len);
   });

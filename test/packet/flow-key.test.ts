@@ -5,6 +5,7 @@ import { CONTINUE } from '../../src/packet/outcome.ts';
 import { validate } from '../../src/packet/validate.ts';
 import { Way, way, wayIndex, wayKind } from '../../src/packet/way.ts';
 import { type FrameSpec, newPacket, writeFrame } from '../support/frames.ts';
+import { type Random, withRandom } from '../support/random.ts';
 
 const pkt = newPacket();
 const v6 = { source: 'fd00:10:1::2', destination: 'fd00:10:2::3' };
@@ -154,4 +155,87 @@ test('a way keeps its kind and its index', () => {
       expect([wayKind(way(kind, index)), wayIndex(way(kind, index))]).toEqual([kind, index]);
     }
   }
+});
+
+/** Keys as `loadKey` makes them: of IPv4 the upper words are constant. */
+function randomKey(random: Random, version: number): Int32Array {
+  const key = Int32Array.from({ length: flowKey.KEY_WORDS }, () => random.word());
+  if (version === 4) key.set([0, 0, 0xffff], flowKey.KEY_SOURCE);
+  if (version === 4) key.set([0, 0, 0xffff], flowKey.KEY_DESTINATION);
+  key[flowKey.KEY_PROTOCOL] = flowKey.protocolWord(version, random.below(256));
+  return key;
+}
+
+/** Words of a key that its sender chooses. */
+const freeWords = { 4: [3, 7, 8], 6: [0, 1, 2, 3, 4, 5, 6, 7, 8] } as const;
+
+/** Of the words that its sender chooses, and of the protocol. */
+function keyBits(version: 4 | 6): number[] {
+  const free = freeWords[version].flatMap((word) => Array.from({ length: 32 }, (_, bit) => word * 32 + bit));
+  return [...free, ...Array.from({ length: 8 }, (_, bit) => flowKey.KEY_PROTOCOL * 32 + bit)];
+}
+
+/** A random key and all that differ from it in some of eight bits. */
+function neighbours(random: Random, version: 4 | 6): Int32Array[] {
+  let keys = [randomKey(random, version)];
+  const bits = new Set(Array.from({ length: 8 }, () => random.pick(freeWords[version]) * 32 + random.below(32)));
+  for (const bit of bits) {
+    const changed = keys.map((key) => key.slice());
+    for (const key of changed) key[bit >> 5]! ^= 1 << (bit & 31);
+    keys = [...keys, ...changed];
+  }
+  return keys;
+}
+
+describe.each([4, 6] as const)('the hash of an IPv%i key', (version) => {
+  test('depends on the seed, on every bit that can differ, and on nothing around the key', () => {
+    withRandom((random) => {
+      for (let round = 0; round < 50; round++) {
+        const keys = Int32Array.from([random.word(), ...randomKey(random, version), random.word()]);
+        const seed = random.word();
+        const hash = flowKey.hashKey(keys, 1, seed);
+        for (let bit = 0; bit < 32; bit++) expect(flowKey.hashKey(keys, 1, seed ^ (1 << bit))).not.toBe(hash);
+        for (const bit of keyBits(version)) {
+          keys[1 + (bit >> 5)]! ^= 1 << (bit & 31);
+          expect(flowKey.hashKey(keys, 1, seed)).not.toBe(hash);
+          keys[1 + (bit >> 5)]! ^= 1 << (bit & 31);
+        }
+        keys[0]! ^= -1;
+        keys[flowKey.KEY_WORDS + 1]! ^= -1;
+        expect(flowKey.hashKey(keys, 1, seed)).toBe(hash);
+      }
+    });
+  });
+
+  test('spreads keys that differ in any eight bits, in its lowest and in its highest bits', () => {
+    withRandom((random) => {
+      for (let round = 0; round < 100; round++) {
+        const keys = neighbours(random, version);
+        const seed = random.word();
+        const hashes = keys.map((key) => flowKey.hashKey(key, 0, seed));
+        const low = new Set(hashes.map((hash) => hash & 0xffff));
+        const high = new Set(hashes.map((hash) => hash >>> 16));
+        expect(Math.min(low.size, high.size)).toBeGreaterThan(keys.length * 0.9);
+      }
+    });
+  });
+
+  test('nobody without the seed finds a change of two words that cancels out', () => {
+    withRandom((random) => {
+      let same = 0;
+      const tries = 10_000;
+      for (let i = 0; i < tries; i++) {
+        const key = randomKey(random, version);
+        const seed = random.word();
+        const hash = flowKey.hashKey(key, 0, seed);
+        // The change of a highest bit survives a multiplication whole: hashes of those and shifts alone fail here.
+        const bit = 1 << random.pick([31, 31, random.below(32)]);
+        const first = random.pick(freeWords[version]);
+        key[first]! ^= bit;
+        key[random.pick(freeWords[version].filter((word) => word !== first))]! ^= bit | (bit >>> random.below(32));
+        if (((flowKey.hashKey(key, 0, seed) ^ hash) & 0xffff) === 0) same++;
+      }
+      expect(same).toBeLessThan(8); // by chance one in 65,536
+    });
+  });
 });

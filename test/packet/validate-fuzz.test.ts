@@ -181,3 +181,26 @@ test('noise behind a good Ethernet header: never throws', () => {
     }
   });
 });
+
+test('CT-006 checksums left to the receiver: nothing else is judged otherwise, and nothing is called complete', () => {
+  withRandom((random) => {
+    let left = 0;
+    for (let round = 0; round < PACKETS / 20; round++) {
+      const frame = damage(random, buildFrame(random.pick(kinds).spec));
+      const offload = random.once(2) ? {} : randomOffload(random, frame.length);
+      const strict = judge(frame, offload, validate);
+      const seen = judge(frame, offload, (pkt) => validate(pkt, true));
+      const mine = seen.outcome === CONTINUE && seen.checksum === ChecksumState.Unverified && seen.fragment === 0;
+      if (mine) {
+        left++;
+        expect([6, 17]).toContain(seen.protocol);
+        expect([CONTINUE, Drop.BadL4Checksum]).toContain(strict.outcome);
+      } else if (strict.outcome !== CONTINUE) {
+        expect(outcomeName(seen.outcome)).toBe(outcomeName(strict.outcome));
+      } else {
+        expect(seen).toEqual(strict);
+      }
+    }
+    expect(left).toBeGreaterThan(PACKETS / 200);
+  });
+});

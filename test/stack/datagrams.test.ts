@@ -1,7 +1,7 @@
 /** Echo, UDP, fragments and ICMP errors of an endpoint. */
 import { describe, expect, test } from 'vitest';
 import type { Datagram } from '../../src/stack/udp.ts';
-import { buildFrame, newPacket, writeFrame } from '../support/frames.ts';
+import { buildFrame, type FrameSpec, newPacket, writeBytes, writeFrame } from '../support/frames.ts';
 import { withRandom } from '../support/random.ts';
 import { Wire } from './wire.ts';
 
@@ -94,6 +94,32 @@ test('a superframe of UDP is many datagrams', () => {
   endpoint.receive(writeFrame(newPacket(), { ...ends, protocol: 'udp', payload: 2500, gsoSize: 1000 }), 0);
   expect(lengths).toEqual([1000, 1000, 500]);
 });
+
+test.each([0, 1] as const)(
+  'RFC 1122 section 4.1.3.4: a wrong checksum is for nobody, and is not answered (%i)',
+  (family) => {
+    const wire = new Wire();
+    const endpoint = wire.endpoint('a', A);
+    let received = 0;
+    endpoint.openUdp(53, { datagram: () => received++ });
+    const ends = { source: B[family]!, destination: A[family]!, destinationMac: '0a:58:0a:f4:00:02', payload: 20 };
+    const receive = (spec: FrameSpec, turned: number) => {
+      const bytes = buildFrame({ ...ends, ...spec });
+      bytes[bytes.length - 1]! ^= turned;
+      const pkt = writeBytes(newPacket(), bytes);
+      endpoint.receive(pkt, 0);
+      wire.advance(100);
+    };
+    receive({ protocol: 'udp', destinationPort: 53 }, 1);
+    receive({ protocol: 'udp', destinationPort: 54 }, 1);
+    receive({ protocol: 'tcp', destinationPort: 54, flags: 2 }, 1);
+    expect([received, wire.sent.length]).toEqual([0, 0]);
+    receive({ protocol: 'udp', destinationPort: 53 }, 0);
+    receive({ protocol: 'udp', destinationPort: 54 }, 0);
+    expect(received).toBe(1);
+    expect(wire.sent.length).toBeGreaterThan(0);
+  },
+);
 
 test.each([
   [0, 'unreachable'],
