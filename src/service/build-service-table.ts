@@ -1,5 +1,5 @@
 /** Puts the tables of Services together, off the loop: every port packed by itself, and then all of them. */
-import { FlowTable } from '../tables/flow-table.ts';
+import type { FlowTable } from '../tables/flow-table.ts';
 import { type PrefixEntry, PrefixTable } from '../tables/prefix-table.ts';
 import {
   BACKEND_WORDS,
@@ -7,6 +7,7 @@ import {
   FRONTEND_KEY_WORDS,
   FRONTEND_WORDS,
   Frontend,
+  findFrontend,
   LIST_WORDS,
   List,
   type ServiceTableData,
@@ -51,10 +52,11 @@ export interface PortList {
 export type PortBlock = Int32Array;
 
 const BLOCK_HEAD_WORDS = 3;
-/** A key, its hash, and the frontend's words. */
-const BLOCK_KEY_WORDS = FRONTEND_KEY_WORDS + 1 + FRONTEND_WORDS;
+/** Words of a key's frontend in a block; lists are indexes in the port's. */
+const BlockKey = { Hash: 5, Masquerade: 6, Inside: 7, Outside: 8, Serving: 9 } as const;
+const BLOCK_KEY_WORDS = 10;
 
-/** @param hasher an empty table with the seed of the one that it is for, as `keyHasher` makes it. */
+/** @param hasher `keyHasher` with the seed of the table that it is for. */
 export function packPort({ protocolWord, frontends, lists }: PortTable, hasher: FlowTable): PortBlock {
   const keys = frontends.flatMap((frontend) => {
     const { address, port, cluster, masquerade, inside, outside, serving } = frontend;
@@ -69,14 +71,10 @@ export function packPort({ protocolWord, frontends, lists }: PortTable, hasher: 
   const backends: number[] = [];
   for (const list of lists) {
     const count = list.backends.length / BACKEND_WORDS;
-    listWords.push(backends.length / BACKEND_WORDS, count, list.whenEmpty, list.group, list.affinityMs);
+    listWords.push(backends.length / BACKEND_WORDS, count, list.affinityMs, list.whenEmpty, list.group);
     for (const word of list.backends) backends.push(word);
   }
   return Int32Array.from([keys.length, lists.length, backends.length, ...keys.flat(), ...listWords, ...backends]);
-}
-
-export function keyHasher(seed: number): FlowTable {
-  return new FlowTable(0, FRONTEND_KEY_WORDS, seed);
 }
 
 /** Of several frontends with one key the first wins. @param seed of this run, unknown to packets' senders. */
@@ -99,57 +97,71 @@ export function buildServiceTable(
 }
 
 class TableBuilder {
-  readonly #keys: FlowTable;
-  readonly #frontends: Int32Array;
-  readonly #lists: Int32Array;
+  readonly #seed: number;
+  readonly #heads: Int32Array;
+  readonly #words: Int32Array;
   readonly #backends: Int32Array;
-  #slots = 0;
-  #listCount = 0;
+  #nextFrontend = FRONTEND_WORDS; // place 0 means none
+  #nextList: number;
   #backendWords = 0;
 
   constructor(keys: number, lists: number, backendWords: number, seed: number) {
-    this.#keys = new FlowTable(keys, FRONTEND_KEY_WORDS, seed);
-    this.#frontends = new Int32Array(keys * FRONTEND_WORDS);
-    this.#lists = new Int32Array(lists * LIST_WORDS);
+    this.#seed = seed;
+    this.#heads = new Int32Array(1 << (32 - Math.clz32(Math.max(keys - 1, 1))));
+    this.#nextList = FRONTEND_WORDS * (keys + 1);
+    this.#words = new Int32Array(this.#nextList + lists * LIST_WORDS);
     this.#backends = new Int32Array(backendWords);
   }
 
   add(block: PortBlock): void {
     const keys = block[0]!;
     const lists = block[1]!;
-    let at = BLOCK_HEAD_WORDS;
-    for (let i = 0; i < keys; i++, at += BLOCK_KEY_WORDS) this.#addKey(block, at);
-    for (let i = 0; i < lists; i++, at += LIST_WORDS) this.#addList(block, at);
-    for (; at < block.length; at++) this.#backends[this.#backendWords++] = block[at]!;
+    const firstList = this.#nextList;
+    const listsAt = BLOCK_HEAD_WORDS + keys * BLOCK_KEY_WORDS;
+    for (let i = 0; i < lists; i++) this.#addList(block, listsAt + i * LIST_WORDS);
+    for (let i = 0; i < keys; i++) this.#addKey(block, BLOCK_HEAD_WORDS + i * BLOCK_KEY_WORDS, firstList);
+    const backendsAt = listsAt + lists * LIST_WORDS;
+    for (let at = backendsAt; at < block.length; at++) this.#backends[this.#backendWords++] = block[at]!;
   }
 
   data(networks: readonly PrefixEntry[]): ServiceTableData {
     return {
-      keys: this.#keys.data,
-      frontends: this.#frontends,
-      lists: this.#lists,
+      seed: this.#seed,
+      heads: this.#heads,
+      words: this.#words,
       backends: this.#backends,
       networks: PrefixTable.build(networks).data,
     };
   }
 
-  #addKey(block: PortBlock, at: number): void {
-    const hash = block[at + FRONTEND_KEY_WORDS]!;
-    if (this.#keys.find(block, at, hash) >= 0) return;
-    const slot = this.#slots++;
-    this.#keys.insert(slot, block, at, hash);
-    const from = at + FRONTEND_KEY_WORDS + 1;
-    const to = slot * FRONTEND_WORDS;
-    this.#frontends[to + Frontend.Masquerade] = block[from + Frontend.Masquerade]!;
-    for (let word: number = Frontend.Inside; word < FRONTEND_WORDS; word++) {
-      const list = block[from + word]!;
-      this.#frontends[to + word] = list < 0 ? -1 : this.#listCount + list;
-    }
+  #addKey(block: PortBlock, at: number, firstList: number): void {
+    const words = this.#words;
+    const hash = block[at + BlockKey.Hash]!;
+    if (findFrontend(this.#heads, words, block, at, hash) >= 0) return;
+    const frontend = this.#nextFrontend;
+    this.#nextFrontend += FRONTEND_WORDS;
+    for (let i = 0; i < FRONTEND_KEY_WORDS; i++) words[frontend + i] = block[at + i]!;
+    const bucket = hash & (this.#heads.length - 1);
+    words[frontend + Frontend.Next] = this.#heads[bucket]!;
+    this.#heads[bucket] = frontend;
+    words[frontend + Frontend.Masquerade] = block[at + BlockKey.Masquerade]!;
+    const inside = listAt(firstList, block[at + BlockKey.Inside]!);
+    // The list that packets ask most often is there twice: also beside its key.
+    words[frontend + Frontend.Inside] = frontend + Frontend.InsideList;
+    for (let i = 0; inside >= 0 && i < LIST_WORDS; i++) words[frontend + Frontend.InsideList + i] = words[inside + i]!;
+    words[frontend + Frontend.Outside] = listAt(firstList, block[at + BlockKey.Outside]!);
+    words[frontend + Frontend.Serving] = listAt(firstList, block[at + BlockKey.Serving]!);
   }
 
   #addList(block: PortBlock, at: number): void {
-    const to = this.#listCount++ * LIST_WORDS;
-    for (let word = 0; word < LIST_WORDS; word++) this.#lists[to + word] = block[at + word]!;
-    this.#lists[to + List.First]! += this.#backendWords / BACKEND_WORDS;
+    const list = this.#nextList;
+    this.#nextList += LIST_WORDS;
+    for (let word = 0; word < LIST_WORDS; word++) this.#words[list + word] = block[at + word]!;
+    this.#words[list + List.First]! += this.#backendWords / BACKEND_WORDS;
   }
+}
+
+/** Place of a port's list, or -1 for none. */
+function listAt(firstList: number, index: number): number {
+  return index < 0 ? -1 : firstList + index * LIST_WORDS;
 }

@@ -8,7 +8,6 @@ import { parsePrefix } from '../wire/prefix.ts';
 import { Protocol } from '../wire/protocol.ts';
 import {
   buildServiceTable,
-  keyHasher,
   type PortBlock,
   type PortFrontend,
   type PortList,
@@ -17,7 +16,7 @@ import {
 } from './build-service-table.ts';
 import { hasUsableEndpoint, isServing, usableEndpoints } from './endpoints.ts';
 import type { EndpointSpec, FrontendSpec, ServicePortSpec, ServiceSpec, ServicesUpdate } from './service-spec.ts';
-import { BACKEND_PORT, BACKEND_WORDS, Masquerade, type ServiceTableData } from './service-table.ts';
+import { BACKEND_PORT, BACKEND_WORDS, keyHasher, Masquerade, type ServiceTableData } from './service-table.ts';
 
 const protocols = { TCP: Protocol.Tcp, UDP: Protocol.Udp, SCTP: Protocol.Sctp } as const;
 

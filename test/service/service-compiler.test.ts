@@ -170,7 +170,8 @@ test('tables reach the other thread without a copy', () => {
   });
   const table = new ServiceTable(structuredClone(data, { transfer: buffers }));
   expect(data.backends).toHaveLength(0);
-  expect(data.keys.keys).toHaveLength(0);
+  expect(data.words).toHaveLength(0);
+  expect(data.heads).toHaveLength(0);
   expect(backends(table, '10.96.0.1', 80)).toEqual(['10.244.1.1/8080']);
 });
 

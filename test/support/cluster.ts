@@ -145,6 +145,7 @@ export interface NodeCounters {
   readonly violations: number;
   readonly dropped: Readonly<Record<string, number>>;
   readonly consumed: Readonly<Record<string, number>>;
+  readonly ports: Readonly<Record<string, { readonly receivedFrames: number }>>;
 }
 
 export class TestCluster {

@@ -1,10 +1,10 @@
 /** Services for tests: as a node is told of them (`tablesOf`), or in words of the tables (`servicesOf`). */
 import { Drop } from '../../src/packet/outcome.ts';
 import { Affinity } from '../../src/service/affinity.ts';
-import { buildServiceTable, keyHasher, type PortTable, packPort } from '../../src/service/build-service-table.ts';
+import { buildServiceTable, type PortTable, packPort } from '../../src/service/build-service-table.ts';
 import { ServiceCompiler } from '../../src/service/service-compiler.ts';
 import type { ServiceSpec } from '../../src/service/service-spec.ts';
-import { Masquerade, type ServiceTableData } from '../../src/service/service-table.ts';
+import { keyHasher, Masquerade, type ServiceTableData } from '../../src/service/service-table.ts';
 import { Services } from '../../src/service/services.ts';
 
 interface TestBackend {
