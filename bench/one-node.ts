@@ -14,14 +14,16 @@ export const SEGMENTS = 44;
 const FRAME_AT = 4096 + 66;
 export const HEADERS = 14 + 20 + 32;
 
-export const arena = new Arena(2 << 20);
+export const arena = new Arena(4 << 20);
 arena.reserve(1 << 17);
 export const pkt = new Packet(arena);
-const [nodeHigh, nodeLow] = parseMac('02:70:ac:12:00:02');
-const [podHigh, podLow] = parseMac('0a:58:0a:f4:00:02');
+export const [nodeHigh, nodeLow] = parseMac('02:70:ac:12:00:02');
+export const [podHigh, podLow] = parseMac('0a:58:0a:f4:00:02');
 const address = (text: string) => parseAddress(text)!;
-const client = address('10.244.0.2')[3]!;
-const server = address('10.244.1.2')[3]!;
+export const CLIENT = address('10.244.0.2')[3]!;
+export const SERVER = address('10.244.1.2')[3]!;
+/** The other node. */
+export const UNDERLAY = address('172.18.0.3');
 
 export const dp = new Dataplane(
   arena,
@@ -32,12 +34,12 @@ export const dp = new Dataplane(
     tunnelMtu: 1450,
     icmpSources: new Int32Array(8),
     reassemblySlots: 8,
-    connectionsMax: 65_536,
+    connectionsMax: 1 << 20,
     seed: 1,
   },
   () => 1,
 );
-const port: Port = {
+export const port: Port = {
   way: way(Way.Pod, 0),
   macHigh: podHigh,
   macLow: podLow,
@@ -52,7 +54,7 @@ dp.setRoutes(
     { address: address('10.244.0.2'), length: 128, value: way(Way.Pod, 0) },
     { address: address('10.244.1.0'), length: 120, value: way(Way.Tunnel, 0) },
   ]).data,
-  [{ name: 'n2', address: address('172.18.0.3'), macHigh: nodeHigh, macLow: nodeLow + 1, kernelLocal: false }],
+  [{ name: 'n2', address: UNDERLAY, macHigh: nodeHigh, macLow: nodeLow + 1, kernelLocal: false }],
 );
 
 /** Writes an Ethernet + IPv4 + TCP frame with timestamps; checksum partial, as a TAP hands it over. */
@@ -69,8 +71,8 @@ function writeFrame(payloadLen: number): void {
   view.setUint16(ip + 2, 52 + payloadLen);
   view.setUint16(ip + 6, 0x4000);
   view.setUint16(ip + 8, 0x4006);
-  view.setInt32(ip + 12, client);
-  view.setInt32(ip + 16, server);
+  view.setInt32(ip + 12, CLIENT);
+  view.setInt32(ip + 16, SERVER);
   view.setUint16(ip + 10, arena.checksum(ip, 20, 0));
   view.setUint32(ip + 20, (40_000 << 16) | 5201);
   view.setUint16(ip + 32, 0x8010);

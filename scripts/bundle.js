@@ -19,7 +19,7 @@ const common = {
 rmSync('dist/chunks', { recursive: true, force: true });
 await build({
   ...common,
-  entryPoints: ['dist/cli/main.js', 'dist/vessel/offload-probe.js'],
+  entryPoints: ['dist/cli/main.js', 'dist/vessel/offload-probe.js', 'dist/measure/meter.js'],
   format: 'esm',
   splitting: true,
   chunkNames: 'chunks/[name]-[hash]',

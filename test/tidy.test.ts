@@ -35,6 +35,7 @@ const impure = [
   'vessel',
   'check',
   'trace',
+  'measure',
 ];
 /** They may load what they like too, but are given clock and randomness: the same objects must give the same cluster. */
 const clockless = ['store', 'controllers', 'network-policy'];

@@ -6,6 +6,7 @@ import { chmodSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RunningNode, RunningPod } from '../cluster/cluster.ts';
+import { getActivity } from './activity.ts';
 import { ApiError, failureStatus } from './api-error.ts';
 import { apply, applyDelete } from './apply.ts';
 import { CAPTURE_PROTOCOL, CAPTURE_REQUEST_HEADER, handOver } from './capture.ts';
@@ -74,6 +75,11 @@ const routes: readonly (readonly [method: string, pattern: string, handler: Hand
     'GET',
     'apis/podwire.dev/v1/nodes/:/connections',
     ({ cluster }, name) => listConnections(cluster, findNode(cluster, name)),
+  ],
+  [
+    'GET',
+    'apis/podwire.dev/v1/nodes/:/activity',
+    ({ cluster, request }, name) => getActivity(findNode(cluster, name), request.query),
   ],
   ['GET', 'apis/podwire.dev/v1/nodes/:/scene', ({ cluster }, name) => cluster.scene(findNode(cluster, name))],
   [

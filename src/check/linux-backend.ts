@@ -63,7 +63,7 @@ export async function startLinuxBackend(
     });
   }
   try {
-    const values = { name: `check-${process.pid}`, filename: [], 'allow-run': allowRun };
+    const values = { name: `check-${process.pid}`, filename: [], 'strict-checksums': false, 'allow-run': allowRun };
     const plan = planTexts(nodes === undefined ? values : { ...values, nodes }, texts, usage);
     topology = plan.topology;
     const onStatus = (status: Status) => {

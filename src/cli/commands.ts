@@ -36,6 +36,11 @@ export const commands: readonly Command[] = [
   },
   { name: 'conntrack', summary: 'list the connections that nodes know', load: () => import('./conntrack.ts') },
   { name: 'link', summary: 'delay and lose packets between nodes', load: () => import('./link.ts') },
+  {
+    name: 'bench',
+    summary: 'throughput, latency and packet rate between pods, and their limit',
+    load: () => import('./bench.ts'),
+  },
   { name: 'doctor', summary: 'what this machine allows, and what to do for more', load: () => import('./doctor.ts') },
 ];
 

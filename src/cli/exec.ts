@@ -6,12 +6,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { ApiClient } from '../api/client.ts';
-import type { Entrance } from '../cluster/entrance.ts';
 import { Refusal } from '../vessel/refusal.ts';
-import { type ClusterState, readState } from '../vessel/run-directory.ts';
 import { clusterName, clusterOption, readArguments, UsageError } from './arguments.ts';
 import { choosePod } from './choose-pod.ts';
 import { type Endpoint, parseEndpoint } from './endpoint.ts';
+import { nodePath, podPath, wayInto } from './enter-pod.ts';
 import { tellIgnoredContainer } from './output.ts';
 
 export const usage = `Usage: podwire exec [-n NAMESPACE] [-it] ENDPOINT -- COMMAND [ARGUMENT...]
@@ -50,11 +49,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const name = clusterName(values.name);
   if (values.container !== undefined) tellIgnoredContainer('exec', values.container);
   const client = new ApiClient(name);
-  const entrance = await client.post<Entrance>(await enterPath(client, endpoint));
-  for (const missing of entrance.missing) process.stderr.write(`podwire exec: not set up: ${missing}\n`);
-  const state = readState(name);
-  if (state?.vessel === undefined) throw new Refusal(`cluster "${name}" is not ready`);
-  const invocation = [...entering(state, state.vessel.pid, entrance), '--'];
+  const { words: invocation, missing } = await wayInto(client, name, await pathOf(client, endpoint));
+  for (const thing of missing) process.stderr.write(`podwire exec: not set up: ${thing}\n`);
   if (!(values.stdin && values.tty && process.stdin.isTTY)) {
     const standardInput = values.stdin ? 'inherit' : 'ignore';
     return await ended(start([...invocation, ...command], [standardInput, 'inherit', 'inherit']));
@@ -69,27 +65,12 @@ export async function run(argv: readonly string[]): Promise<number> {
   return code;
 }
 
-async function enterPath(client: ApiClient, endpoint: Endpoint): Promise<string> {
-  const root = '/apis/podwire.dev/v1';
-  if (endpoint.type === 'node') return `${root}/nodes/${encodeURIComponent(endpoint.name)}/enter`;
+async function pathOf(client: ApiClient, endpoint: Endpoint): Promise<string> {
+  if (endpoint.type === 'node') return nodePath(endpoint.name);
   const { namespace, name, of } = await choosePod(client, endpoint);
   // In a script standard error is the command's alone.
   if (of !== undefined && process.stderr.isTTY) process.stderr.write(`${of}: pod/${name}\n`);
-  return `${root}/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/enter`;
-}
-
-/** Words that join the vessel's user and PID namespace and the pod's others: what runs there ends with the cluster. */
-function entering(state: ClusterState, vesselPid: number, entrance: Entrance): string[] {
-  const root = `/proc/${vesselPid}/root`;
-  const user = state.userNamespace === true ? [`--user=/proc/${vesselPid}/ns/user`, '--preserve-credentials'] : [];
-  return [
-    ...user,
-    `--pid=/proc/${vesselPid}/ns/pid`,
-    `--net=${root}${entrance.network}`,
-    `--mount=${root}${entrance.mounts}`,
-    `--uts=${root}${entrance.names}`,
-    `--wdns=${workingDirectory()}`,
-  ];
+  return podPath(namespace, name);
 }
 
 function start(words: readonly string[], stdio: ('inherit' | 'ignore' | number)[]): ChildProcess {
@@ -122,14 +103,5 @@ async function forward(nsenter: ChildProcess | undefined, signal: NodeJS.Signals
       return; // ended meanwhile
     }
     await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-/** The command begins where we are, or at the root when that directory is gone. */
-function workingDirectory(): string {
-  try {
-    return process.cwd();
-  } catch {
-    return '/';
   }
 }

@@ -71,8 +71,8 @@ export async function findTarget(
   asker: Asker,
   { namespace, protocol, nodes, usage }: TargetOptions,
 ): Promise<Target> {
-  const { host, port } = split(text, usage);
-  if (port !== undefined && /^\d+$/.test(port) && numberIn(port) === undefined) {
+  const { host, port } = splitPort(text, usage);
+  if (port !== undefined && /^\d+$/.test(port) && portNumber(port) === undefined) {
     throw new UsageError(`"${text}": ${port} is not a port: 1 to 65535`, usage);
   }
   const wanted = { port, protocol, asker, text, usage };
@@ -110,7 +110,8 @@ interface Declared {
   readonly protocol: ProbeProtocol;
 }
 
-function split(text: string, usage: string): Written {
+/** `HOST:PORT`, `[ADDRESS]:PORT`, or the host alone. @throws UsageError */
+export function splitPort(text: string, usage: string): Written {
   if (parseAddress(text) !== undefined) return { host: text, port: undefined };
   const [, bracketed, behind] = /^\[([^\]]*)\](?::(.+))?$/.exec(text) ?? [];
   if (bracketed !== undefined) return { host: bracketed, port: behind };
@@ -125,7 +126,7 @@ function addressTarget(address: string, words: string, wanted: Wanted): Target {
   const protocol = wanted.protocol ?? 'TCP';
   if (protocol === 'ICMP') return { address, port: 0, protocol, words, notes: [], service: undefined };
   if (wanted.port === undefined) throw new UsageError(`"${wanted.text}": which port? Add :PORT`, wanted.usage);
-  const port = numberIn(wanted.port);
+  const port = portNumber(wanted.port);
   if (port === undefined) {
     throw new UsageError(`"${wanted.text}": an address has no port names, expected a number`, wanted.usage);
   }
@@ -165,7 +166,7 @@ function portOf(
   const words = `${who} (${address})`;
   if (protocol === 'ICMP') return { port: 0, protocol, words, notes: [] };
   if (port !== undefined) {
-    const number = numberIn(port);
+    const number = portNumber(port);
     if (number !== undefined) {
       return { port: number, protocol: protocol ?? 'TCP', words: `${words}, port ${number}`, notes: [] };
     }
@@ -189,13 +190,14 @@ function normal(address: string): string {
   return words === undefined ? address : formatAddress(words);
 }
 
-function numberIn(text: string): number | undefined {
+/** A port number, or undefined. */
+export function portNumber(text: string): number | undefined {
   const number = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   return number >= 1 && number <= 65_535 ? number : undefined;
 }
 
 /** The Service that is meant: said so, or a bare name with a port that it has, or one that is nothing else. */
-async function serviceOf(
+export async function serviceOf(
   client: ApiClient,
   endpoint: Exclude<Endpoint, { type: 'node' }>,
   port: string | undefined,

@@ -42,8 +42,7 @@ export function compileUpdate(update: NodeUpdate, { services, policies }: Compil
 export function buffersOf({ services, policies }: CompiledUpdate): ArrayBuffer[] {
   const arrays: Int32Array[] = [];
   if (services !== undefined) {
-    const { keys, frontends, lists, backends } = services;
-    arrays.push(keys.keys, keys.heads, keys.next, keys.hashes, frontends, lists, backends);
+    arrays.push(services.heads, services.words, services.backends);
   }
   if (policies !== undefined) arrays.push(policies.identities.entries); // rulesets are compared with the next ones
   return arrays.map(({ buffer }) => buffer as ArrayBuffer);

@@ -16,12 +16,16 @@ export function snapshotConnections(connections: Connections, nowMs: number): Co
     packets: new Float64Array(live.length * 2),
     bytes: new Float64Array(live.length * 2),
   };
+  const key = new Int32Array(KEY_WORDS);
   for (const [slot, i] of live.entries()) {
-    const halves = i * 2;
-    const keys = connections.table.keys.subarray(halves * KEY_WORDS, (halves + 2) * KEY_WORDS);
-    snapshot.keys.set(keys, slot * 2 * KEY_WORDS);
-    snapshot.packets.set(connections.packets.subarray(halves, halves + 2), slot * 2);
-    snapshot.bytes.set(connections.bytes.subarray(halves, halves + 2), slot * 2);
+    for (let direction = 0; direction < 2; direction++) {
+      const half = i * 2 + direction;
+      const to = slot * 2 + direction;
+      connections.key(half, key);
+      snapshot.keys.set(key, to * KEY_WORDS);
+      snapshot.packets[to] = connections.packetsOf(half);
+      snapshot.bytes[to] = connections.bytesOf(half);
+    }
   }
   return snapshot;
 }

@@ -6,6 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { programUrl } from '../installation.ts';
 import type {
+  ActivityOrder,
   FromNode,
   NodeSettings,
   NodeUpdate,
@@ -99,8 +100,8 @@ export class NodeSupervisor {
     return this.#askFor((id) => ({ type: 'ask', id, question }));
   }
 
-  /** Resolves with the answer of the node's workloads; rejects when the node does not answer in time. */
-  order(order: WorkloadOrder): Promise<unknown> {
+  /** Resolves with the answer of the node's control thread; rejects when the node does not answer in time. */
+  order(order: WorkloadOrder | ActivityOrder): Promise<unknown> {
     return this.#askFor((id) => ({ type: 'order', id, order }));
   }
 

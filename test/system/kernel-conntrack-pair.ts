@@ -2,7 +2,7 @@
 import { ConnectionFlag } from '../../src/conntrack/connections.ts';
 import { SctpState } from '../../src/conntrack/sctp-states.ts';
 import { TcpState } from '../../src/conntrack/tcp-states.ts';
-import { KEY_WORDS, keyProtocol } from '../../src/packet/flow-key.ts';
+import { keyProtocol } from '../../src/packet/flow-key.ts';
 import { Protocol } from '../../src/wire/protocol.ts';
 import { Tracker } from '../conntrack/tracker.ts';
 import { buildFrame, type FrameSpec } from '../support/frames.ts';
@@ -92,7 +92,7 @@ export class KernelPair {
   #kernelSecondsLeft(connection: number): number {
     const { connections, nowMs } = this.#ours;
     const left = (connections.deadlineMs[connection]! - nowMs) / 1000;
-    const protocol = keyProtocol(connections.table.keys, connection * 2 * KEY_WORDS);
+    const protocol = keyProtocol(connections.table.entries, connections.table.keyAt(connection * 2));
     const shifts = protocol === Protocol.Tcp ? tcpShifts : protocol === Protocol.Sctp ? sctpShifts : {};
     const [ours, theirs] = shifts[this.#stateThen.get(connection)!] ?? [0, 0];
     // Else it was not its state's time-out that the connection got (CT-009, and a RST's).

@@ -7,6 +7,7 @@ const files = {
   hostnames: new URL('./programs/hostnames.mjs', import.meta.url),
   ticker: new URL('./programs/ticker.mjs', import.meta.url),
   transfer: new URL('./programs/transfer.mjs', import.meta.url),
+  'udp-count': new URL('./programs/udp-count.mjs', import.meta.url),
   'udp-echo': new URL('./programs/udp-echo.mjs', import.meta.url),
 };
 

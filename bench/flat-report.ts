@@ -1,0 +1,162 @@
+/** What `bench:flat` found, in words, tables and pictures. */
+import { execFileSync } from 'node:child_process';
+import { cpus, release, totalmem } from 'node:os';
+import { linePlot } from '../src/measure/plot.ts';
+import { numberWords } from '../src/measure/plot-axis.ts';
+import type { Size } from './flat-world.ts';
+
+export interface Question {
+  readonly name: keyof typeof TITLES;
+  /** What grows. */
+  readonly x: string;
+  readonly sizes: readonly Size[];
+  /** Where a size stands on the plot. */
+  place(size: Size): number;
+}
+
+/** Nanoseconds a packet. */
+interface Figures {
+  readonly best: number;
+  readonly median: number;
+}
+
+export interface Row {
+  readonly size: Size;
+  readonly ours: Figures;
+  readonly inOrder: Figures;
+  readonly servicesMs: number;
+  readonly oneServiceMs: number;
+  readonly policiesMs: number;
+  /** By which the process grew, rules in order and what tables were made of included. */
+  readonly megabytes: number;
+  /** Of the packets of the last check. */
+  readonly denied: number;
+}
+
+export interface Answer {
+  readonly question: Question;
+  readonly rows: readonly Row[];
+}
+
+export const TITLES = {
+  services: 'A new connection, by the number of Services',
+  endpoints: 'A new connection, by the number of endpoints of a Service',
+  policies: 'A new connection, by the number of policies',
+  flows: 'A new connection, by the number of flows in the table',
+  together: 'A new connection, with everything at once',
+} as const;
+
+const GOAL_NS = 3000;
+
+const HEAD = [
+  'Services',
+  'endpoints',
+  'policies',
+  'flows',
+  'podwire, ns (best)',
+  'in order, ns (best)',
+  'Services compiled, ms',
+  'one changed, ms',
+  'policies compiled, ms',
+  'memory, MB',
+];
+
+export function rowWords(rows: readonly Row[]): string[][] {
+  const words = ({ best, median }: Figures) => `${numberWords(Math.round(median))} (${numberWords(Math.round(best))})`;
+  const cells = rows.map(({ size, ours, inOrder, servicesMs, oneServiceMs, policiesMs, megabytes }) => {
+    const counts = [size.services, size.services * size.endpoints, size.policies, size.flows];
+    const times = [servicesMs, oneServiceMs, policiesMs].map((ms) => ms.toFixed(1));
+    return [...counts.map(numberWords), words(ours), words(inOrder), ...times, megabytes.toFixed(0)];
+  });
+  return [HEAD, ...cells];
+}
+
+/** Both lines over what grows; of everything at once there is no line. */
+export function plotOf({ question: { name, x, place }, rows }: Answer): string | undefined {
+  if (name === 'together') return undefined;
+  return linePlot({
+    title: TITLES[name],
+    subtitle:
+      'First packet from a pod to a Service. podwire: the whole story, from validation to encapsulated and in the ' +
+      'connection table. In order: the look-up alone, one rule after the other. Medians.',
+    x: { label: x, log: true },
+    y: { label: 'ns per packet', log: true, from: 100 },
+    series: [
+      { name: 'podwire, whole story', points: rows.map(({ size, ours }) => [place(size), ours.median]) },
+      {
+        name: 'in order, look-up',
+        points: rows.map(({ size, inOrder }) => [place(size), inOrder.median]),
+        dashed: true,
+      },
+    ],
+  });
+}
+
+export function report(answers: readonly Answer[], turns: number): { markdown: string; sentences: string[] } {
+  const sentences = answers.map(sentenceOf);
+  const parts = answers.map(({ question: { name }, rows }, i) => {
+    const picture = name === 'together' ? '' : `\n![${TITLES[name]}](flat-${name}.svg)\n`;
+    return `## ${TITLES[name]}\n\n${sentences[i]}\n${picture}\n${markdownTable(rowWords(rows))}\n`;
+  });
+  const markdown = [
+    `# The first packet of a connection, ${new Date().toISOString().slice(0, 10)}`,
+    machineWords(),
+    methodWords(turns),
+    ...parts,
+  ].join('\n\n');
+  return { markdown, sentences };
+}
+
+function sentenceOf({ question: { name, x, place }, rows }: Answer): string {
+  const [first, last] = [rows[0]!, rows.at(-1)!];
+  if (name === 'together') {
+    // The goal is about rules; a full table of flows is said beside it.
+    const many = rows.find(({ size }) => size.services > first.size.services) ?? last;
+    const ns = many.ours.median;
+    const verdict = ns <= GOAL_NS ? 'met' : `missed by ${numberWords(Math.round(ns - GOAL_NS))} ns`;
+    const size = `${numberWords(many.size.services)} Services and ${numberWords(many.size.policies)} policies`;
+    return `With ${size} together a new connection costs ${numberWords(Math.round(ns))} ns: the goal of 3 µs is ${verdict}.`;
+  }
+  const times = (figure: (row: Row) => number) => numberWords(figure(last) / figure(first));
+  return (
+    `From ${numberWords(place(first.size))} to ${numberWords(place(last.size))} ${x} a new connection costs ` +
+    `${numberWords(Math.round(first.ours.median))} to ${numberWords(Math.round(last.ours.median))} ns, ${times((row) => row.ours.median)} times as much; ` +
+    `looking it up in order ${times((row) => row.inOrder.median)} times as much ` +
+    `(${numberWords(Math.round(last.inOrder.median))} ns).`
+  );
+}
+
+function methodWords(turns: number): string {
+  return [
+    'Method: one node with 110 pods; SYNs of random pods to random Services, each a flow that was not there before. A turn',
+    'is 1,024 of them, laid out beforehand, sent through the story of packets from pods, from validation to encapsulated and',
+    'in the connection table, and taken out of it again; all sizes take turns, and so does the look-up in order on the same',
+    `packets. Medians of ${turns} turns, the best in brackets; before, turns that do not count. Before and after, a turn`,
+    'with closed Services among them is checked: both ways give the same answer. Every pod of the cluster (131,072 that serve) is',
+    'an entry of its own in the table of identities; each policy lets one block of them in. Rules in order are typed arrays in',
+    'JavaScript, a few compares a rule; only their look-up is measured, without the rest of the story. Compile times are those of one run, memory is what the process grew by, rules in',
+    'order and objects that tables are made of included.',
+  ].join('\n');
+}
+
+function machineWords(): string {
+  const gigabytes = Math.round(totalmem() / 2 ** 30);
+  const machine = `${cpus().length} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, ${gigabytes} GB, Linux ${release()}`;
+  return `Machine: ${machine}, Node ${process.versions.node}; commit ${commit()}.`;
+}
+
+function commit(): string {
+  try {
+    const git = (...words: string[]) =>
+      execFileSync('git', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain') === '' ? '' : ', with changes'}`;
+  } catch {
+    return 'unknown';
+  }
+}
+
+function markdownTable(rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const [head, ...others] = rows;
+  return [line(head!), line(head!.map(() => '---:')), ...others.map(line)].join('\n');
+}

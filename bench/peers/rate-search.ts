@@ -1,0 +1,77 @@
+/** The highest rate that arrives with hardly a loss: which rate to try next, and what was found. No sockets, no clock. */
+import { LOSS_MAX, type Trial } from '../../src/measure/rate-search.ts';
+
+/** Bounds as near as this to each other are one. */
+const NEAR = 1.02;
+/** A generator that sends less than this of what it was asked has reached its own limit. */
+const KEPT_UP = 0.97;
+
+/** As many trials has a generator that is the limit itself: one alone would tell of the moment. */
+const FLOODS = 4;
+
+export interface Found {
+  /** Packets per second that arrived; 0 when no rate was carried. */
+  readonly rate: number;
+  /** The trial that showed it. */
+  readonly trial: Trial | undefined;
+  /** Nothing was lost at the generator's fastest: more might be carried than it can send. */
+  readonly generatorLimited: boolean;
+}
+
+export function isCarried({ sent, delivered }: Trial): boolean {
+  return sent > 0 && sent - delivered <= sent * LOSS_MAX;
+}
+
+/**
+ * Between trials others have theirs, so this does not run them, as the search of `podwire bench` does.
+ *
+ * The first trial is as fast as can be, and so are some more when it loses nothing. When it loses, the next rate is just below what came through; from there on the
+ * geometric mean of what is known to be carried and what is known to be lost. A rate may lose by mischance: where the
+ * search has ended, the lost one is tried again, and when it is carried now, the search goes on above it. What the generator
+ * could not send is not carried either: with few cores, it and the network take them from each other.
+ */
+export class RateSearch {
+  readonly #trials: Trial[] = [];
+
+  /** What to ask of the generator next; undefined when there is nothing left to learn. */
+  next(): number | undefined {
+    const [first] = this.#trials;
+    const last = this.#trials.at(-1);
+    if (first === undefined || last === undefined) return 0;
+    if (isCarried(first)) return this.#trials.length < FLOODS ? 0 : undefined;
+    const carried = Math.max(0, ...this.#trials.filter(isCarried).map(sentRate));
+    if (carried === 0)
+      return Math.max(1, Math.round(this.#trials.length === 1 ? arrivedRate(first) * 0.95 : last.wanted / 2));
+    const lost = this.#trials.filter((trial) => !(isCarried(trial) && keptUp(trial)) && boundOf(trial) > carried);
+    if (lost.length === 0) return undefined;
+    const bound = Math.min(...lost.map(boundOf));
+    if (bound > carried * NEAR) return Math.round(Math.sqrt(carried * bound));
+    return lost.filter((trial) => trial.wanted === bound).length === 1 ? bound : undefined;
+  }
+
+  report(trial: Trial): void {
+    this.#trials.push(trial);
+  }
+
+  found(): Found {
+    const [trial] = this.#trials.filter(isCarried).sort((a, b) => arrivedRate(b) - arrivedRate(a));
+    if (trial === undefined) return { rate: 0, trial, generatorLimited: false };
+    return { rate: arrivedRate(trial), trial, generatorLimited: trial.wanted === 0 || !keptUp(trial) };
+  }
+}
+
+function keptUp(trial: Trial): boolean {
+  return sentRate(trial) >= trial.wanted * KEPT_UP;
+}
+
+function sentRate({ sent, seconds }: Trial): number {
+  return sent / seconds;
+}
+
+function arrivedRate({ delivered, seconds }: Trial): number {
+  return delivered / seconds;
+}
+
+function boundOf(trial: Trial): number {
+  return trial.wanted === 0 ? sentRate(trial) : trial.wanted;
+}
