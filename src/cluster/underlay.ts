@@ -19,7 +19,7 @@ import { crossesWhole } from './underlay-probe.ts';
 /** The largest that a TAP may have: MTUs that users set are judged elsewhere. */
 const WIRE_MTU = 65_521;
 /** Frames that wait for a node that is busy; a superframe is one, and so is each of its pieces once a wire has cut it. */
-const TX_QUEUE_LEN = 4000;
+const TX_QUEUE_LEN = 2000;
 /** Any device's own limit. The allowance for headers that TCP takes off it leaves room for those of the tunnel. */
 const GSO_MAX_SIZE = 65_536;
 /** What TCP takes off a device's limit for headers before it fills a superframe (MAX_TCP_HEADER in net/tcp.h, + 1). */

@@ -170,7 +170,8 @@ export class Connections {
     this.flags[connection] = 0;
     this.createdMs[connection] = nowMs;
     this.deadlineMs[connection] = Number.POSITIVE_INFINITY; // whatever comes first, comes earlier
-    this.records.fill(0, this.recordOf(connection), this.recordOf(connection + 1));
+    const record = this.recordOf(connection);
+    for (let i = 0; i < RECORD_WORDS; i++) this.records[record + i] = 0; // `fill` is a call out of compiled code
     for (let i = half; i < half + 2; i++) {
       this.#traffic[i * HALF_DOUBLES + PACKETS] = 0;
       this.#traffic[i * HALF_DOUBLES + BYTES] = 0;

@@ -2,7 +2,7 @@
 import { commitConnection } from '../conntrack/commit.ts';
 import { ConnectionFlag } from '../conntrack/connections.ts';
 import { trackPacket } from '../conntrack/track.ts';
-import { KEY_WORDS } from '../packet/flow-key.ts';
+import { copyKey, KEY_WORDS } from '../packet/flow-key.ts';
 import { loadKey } from '../packet/load-key.ts';
 import { CONTINUE, type Outcome, Place } from '../packet/outcome.ts';
 import { type Packet, RELATED, UNTRACKED } from '../packet/packet.ts';
@@ -26,7 +26,7 @@ export function flowKey(pkt: Packet): Outcome {
  */
 export function knownFlow(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
   const outcome = trackPacket(dp.connections, pkt, nowMs);
-  if (outcome === CONTINUE) dp.originalKey.set(pkt.key);
+  if (outcome === CONTINUE) copyKey(pkt.key, dp.originalKey);
   return outcome === Place.KnownFlow ? rejudge(dp, pkt) : outcome;
 }
 

@@ -30,6 +30,11 @@ export function keyIsIcmp(keys: Int32Array, index: number): boolean {
   return word === ((4 << 8) | Protocol.Icmp) || word === ((6 << 8) | Protocol.Icmpv6);
 }
 
+/** `set` would be a call out of compiled code. */
+export function copyKey(from: Int32Array, to: Int32Array): void {
+  for (let i = 0; i < KEY_WORDS; i++) to[i] = from[i]!;
+}
+
 /** Writes the key of the packets that answer those of `from`. The two arrays may be one, not the two places. */
 export function invertKey(from: Int32Array, fromIndex: number, to: Int32Array, toIndex: number): void {
   for (let i = 0; i < 4; i++) {

@@ -37,6 +37,11 @@ function world() {
     arena.bytes.set(Buffer.from(datagram, 'latin1'), at);
     return rows.take(at, datagram.length, endpoint, source, tos);
   };
+  // More than one came in the turn before.
+  take('warm');
+  take('up');
+  rows.flush();
+  sent.splice(0);
   return { rows, sent, lost, answer, take };
 }
 
@@ -76,6 +81,17 @@ describe('a row', () => {
     expect(sent.length).toBe(1);
   });
 
+  test('begins with the second datagram of a turn, when one alone came in the turn before', () => {
+    const { rows, sent, take } = world();
+    take('aa');
+    rows.flush();
+    expect(['bb', 'cc', 'dd'].map((datagram) => take(datagram))).toEqual([false, true, true]);
+    rows.flush();
+    expect(take('ee')).toBe(true);
+    rows.flush();
+    expect(sent.map(({ datagrams }) => datagrams)).toEqual([['aa'], ['cc', 'dd'], ['ee']]);
+  });
+
   test('of one source is sent without the others', () => {
     const { rows, sent, take } = world();
     take('aa', 0, 1);
@@ -103,8 +119,12 @@ test('whatever comes: every datagram leaves once, whole, where it should, in the
     for (let i = 0; i < 3000; i++) {
       const [endpoint, source, tos] = [random.below(2), random.below(SOURCES), random.once(9) ? 1 : 0];
       const datagram = `${i}`.padEnd(random.once(5) ? random.between(5, 9) : 9, '.');
-      take(datagram, endpoint, source, tos);
-      given.push({ datagrams: [datagram], endpoint, source, tos });
+      const alone = { datagrams: [datagram], endpoint, source, tos };
+      if (!take(datagram, endpoint, source, tos)) {
+        rows.flushSource(source);
+        sent.push(alone);
+      }
+      given.push(alone);
       if (random.once(40)) rows.flush();
     }
     rows.flush();
