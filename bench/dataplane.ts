@@ -8,13 +8,11 @@
 import { Bench } from 'tinybench';
 import { Cutter } from '../src/encap/cut.ts';
 import { Merger } from '../src/encap/merge.ts';
-import { inlineStages } from '../src/nodes/inline-stages.ts';
 import { validate } from '../src/packet/validate.ts';
 import { Protocol } from '../src/wire/protocol.ts';
 import { type FlowFrames, open, patch, putBack, TURN, turn } from './flow-frames.ts';
 import { arena, dp, HEADERS, MSS, pkt, prepare, receive, SEGMENTS, SERVER } from './one-node.ts';
 
-inlineStages();
 const FLOWS = 1_000_000;
 const DESTINATIONS = 250;
 /** Packets for the last column. */

@@ -1,8 +1,7 @@
 /** What `bench:flat` found, in words, tables and pictures. */
-import { execFileSync } from 'node:child_process';
-import { cpus, release, totalmem } from 'node:os';
 import { linePlot } from '../src/measure/plot.ts';
 import { numberWords } from '../src/measure/plot-axis.ts';
+import { circumstances } from './circumstances.ts';
 import type { Size } from './flat-world.ts';
 
 export interface Question {
@@ -100,7 +99,7 @@ export function report(answers: readonly Answer[], turns: number): { markdown: s
   });
   const markdown = [
     `# The first packet of a connection, ${new Date().toISOString().slice(0, 10)}`,
-    machineWords(),
+    circumstances().join('; '),
     methodWords(turns),
     ...parts,
   ].join('\n\n');
@@ -137,22 +136,6 @@ function methodWords(turns: number): string {
     'JavaScript, a few compares a rule; only their look-up is measured, without the rest of the story. Compile times are those of one run, memory is what the process grew by, rules in',
     'order and objects that tables are made of included.',
   ].join('\n');
-}
-
-function machineWords(): string {
-  const gigabytes = Math.round(totalmem() / 2 ** 30);
-  const machine = `${cpus().length} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, ${gigabytes} GB, Linux ${release()}`;
-  return `Machine: ${machine}, Node ${process.versions.node}; commit ${commit()}.`;
-}
-
-function commit(): string {
-  try {
-    const git = (...words: string[]) =>
-      execFileSync('git', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-    return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain') === '' ? '' : ', with changes'}`;
-  } catch {
-    return 'unknown';
-  }
 }
 
 function markdownTable(rows: readonly (readonly string[])[]): string {

@@ -1,10 +1,9 @@
 /** How many small UDP packets a second arrive from pod to pod with hardly a loss, and what does a million cost? */
-import { LOSS_MAX, type Trial } from '../../src/measure/rate-search.ts';
+import { LOSS_MAX, RateSearch, type Trial } from '../../src/measure/rate-search.ts';
 import type { Rival } from '../rivals/rival.ts';
 import { sumOfUsage, type Usage } from './machine-usage.ts';
 import { Meter } from './meter.ts';
 import type { Peer } from './peer.ts';
-import { RateSearch } from './rate-search.ts';
 import type { Setting } from './setting.ts';
 import type { Turn, Workload } from './workload.ts';
 

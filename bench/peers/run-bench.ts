@@ -2,8 +2,8 @@
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { circumstances } from '../circumstances.ts';
 import type { Goal } from './goals.ts';
-import { circumstances } from './machine.ts';
 import type { BenchOptions } from './options.ts';
 import { renderReport } from './report.ts';
 import type { RoundResult } from './round-result.ts';

@@ -1,7 +1,6 @@
 /** What the soak has seen, as Markdown. */
-import { execFileSync } from 'node:child_process';
-import { cpus, release } from 'node:os';
 import type { NodeCounters } from '../../src/nodes/protocol.ts';
+import { circumstances } from '../circumstances.ts';
 import type { Footprint } from './cluster.ts';
 import type { Sent, Verified } from './transfers.ts';
 
@@ -88,7 +87,6 @@ export function report(clusters: readonly ClusterResult[], problems: readonly st
   const results = clusters.flatMap((cluster) => cluster.results);
   const bytes = results.reduce((sum, { verified }) => sum + verified.streamBytes + verified.datagramBytes, 0);
   const seconds = results.reduce((sum, one) => sum + one.seconds, 0);
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   const found =
     problems.length === 0
       ? '**No byte was wrong, no packet is missing, nothing is held.**'
@@ -103,7 +101,7 @@ were asked for; ${gigabytes(bytes)} GB arrived in ${seconds.toFixed(0)} s. Lost 
 Memory is that of node processes, in MiB: in the beginning → after each round → when all had settled. Anonymous: V8's
 heaps, tables and the arena; C heap: what libraries have allocated, and capture rings.
 
-${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${cpus().length} × ${cpus()[0]?.model}, Linux ${release()}, Node ${process.versions.node}
+${circumstances().join('\n')}
 
 | phase | streams, GB | connections | datagrams, GB | arrived | lost | kernels' drops | repeated | overtaken | rows by GRO | s | Gbit/s | meanwhile |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |

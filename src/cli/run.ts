@@ -18,7 +18,7 @@ the cluster again: a test in one line.
 
   -f, --filename PATH   the same as PATH
       --name NAME       of the cluster (default: run- and a number)
-      --nodes, --mtu, --offload, --underlay, --strict-checksums, --allow-run   as for \`podwire up\`
+      --nodes, --mtu, --offload, --underlay, --without, --strict-checksums, --allow-run   as for \`podwire up\`
 
 Exit status: the command's own; 126 not executable, 127 not found; 1 a pod did not become Ready, with the reason; 2 wrong
 usage or input.

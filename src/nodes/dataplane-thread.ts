@@ -31,7 +31,6 @@ import { parseMac } from '../wire/ethernet.ts';
 import { VNET_TUNNEL_HEADER_LEN } from '../wire/virtio.ts';
 import { addressWords, icmpSources } from './compile-update.ts';
 import { snapshotConnections } from './connection-snapshot.ts';
-import { inlineStages } from './inline-stages.ts';
 import { Loop } from './loop.ts';
 import { monotonicNs } from './monotonic.ts';
 import type {
@@ -51,8 +50,6 @@ import { randomWords } from './random-words.ts';
  * Untouched pages cost nothing.
  */
 const ARENA_BYTES = 16 << 20;
-
-inlineStages();
 
 const data = workerData as DataplaneThreadData;
 const { settings } = data;

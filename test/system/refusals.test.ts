@@ -280,6 +280,11 @@ spec:
     ['a number that is none', ['up', '--nodes', 'three'], /--nodes takes a whole number, found "three"/],
     ['offload maybe', ['up', '--offload', 'maybe'], /--offload takes on or off/],
     ['an underlay that is none', ['up', '--underlay', 'tin'], /--underlay takes auto, tap, udp, found "tin"/],
+    [
+      'a technique that is none',
+      ['up', '--without', 'rows,wings'],
+      /--without takes merge, rows, spin, simd, found "wings"/,
+    ],
     ['an unknown command', ['upp'], /unknown command "upp"/],
     ['an unknown kind', ['get', 'gnomes'], /there is no kind "gnomes"/],
     ['a cluster that is not there', ['down', '--name', 'nowhere'], /no cluster named "nowhere" is running/],

@@ -1,10 +1,10 @@
 /** On what, of which commit, with which programs: what a reader of figures must know. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
+import { cpus, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** The first line that a command prints; undefined when it cannot be had. */
 function ask(command: string, ...words: string[]): string | undefined {
@@ -16,8 +16,16 @@ function ask(command: string, ...words: string[]): string | undefined {
   }
 }
 
-/** Lines. @param packages Debian packages whose versions matter. @param congestion TCP's, where it was chosen. */
-export function circumstances(date: string, packages: readonly string[], congestion = ownCongestion()): string[] {
+/**
+ * Lines: date and commit, the machine, packages.
+ *
+ * @param packages Debian packages whose versions matter. @param congestion TCP's, where it was chosen.
+ */
+export function circumstances(
+  date = today(),
+  packages: readonly string[] = [],
+  congestion = ownCongestion(),
+): string[] {
   const commit = ask('git', 'rev-parse', '--short', 'HEAD') ?? 'unknown';
   const changed = ask('git', 'status', '--porcelain', '--', 'src', 'bench');
   const versions = packages.flatMap((name) => {
@@ -26,9 +34,13 @@ export function circumstances(date: string, packages: readonly string[], congest
   });
   return [
     `${date}, commit ${commit}${changed === undefined || changed === '' ? '' : ' with changes'}`,
-    `${cpus().length} × ${cpus()[0]?.model}, Linux ${release()}, Node ${process.versions.node}, TCP ${congestion}`,
+    `${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}, TCP ${congestion}`,
     ...(versions.length > 0 ? [`Debian's ${versions.join(', ')}`] : []),
   ];
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
 }
 
 /** The system's, with which network namespaces begin. */
