@@ -115,10 +115,14 @@ export class Loop {
     let ready = 0;
     if (spins && this.#spin.budgetMs > 0) {
       const enoughMs = Math.min(wakeMs, idleMs + this.#spin.budgetMs);
+      let nowMs = idleMs;
       do {
         ready = this.#epoll.wait(0);
-        if (ready === 0) yieldProcessor();
-      } while (ready === 0 && clock() < enoughMs);
+        if (ready > 0) break;
+        yieldProcessor();
+        nowMs = clock();
+      } while (nowMs < enoughMs);
+      this.#spin.looked(nowMs - idleMs);
     }
     if (ready === 0) ready = this.#epoll.wait(Math.max(0, Math.ceil(wakeMs - clock())));
     this.#spin.waited(clock() - idleMs);

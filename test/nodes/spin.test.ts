@@ -22,3 +22,12 @@ test('one long wait does not end it, a few do', () => {
 });
 
 test('a packet every millisecond is not waited for awake', () => expect(after(...repeated(100, 1))).toBe(0));
+
+test('who has looked in vain while others used the processor sleeps the next time', () => {
+  const spin = new Spin();
+  for (const ms of repeated(50, 0.02)) spin.waited(ms);
+  spin.looked(0.11);
+  expect(spin.budgetMs).toBe(0.1);
+  spin.looked(3);
+  expect(spin.budgetMs).toBe(0);
+});
