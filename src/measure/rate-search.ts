@@ -64,7 +64,7 @@ export class RateSearch {
     const last = this.#trials.at(-1);
     if (first === undefined || last === undefined) return 0;
     if (isCarried(first)) return this.#trials.length < FLOODS ? 0 : undefined;
-    const carried = Math.max(0, ...this.#trials.filter(isCarried).map(sentRate));
+    const carried = Math.max(0, ...this.#trials.filter(isCarried).map(carriedRate));
     if (carried === 0)
       return Math.max(1, Math.round(this.#trials.length === 1 ? arrivedRate(first) * 0.95 : last.wanted / 2));
     const lost = this.#trials.filter((trial) => !(isCarried(trial) && keptUp(trial)) && boundOf(trial) > carried);
@@ -87,6 +87,11 @@ export class RateSearch {
 
 function keptUp(trial: Trial): boolean {
   return sentRate(trial) >= trial.wanted * KEPT_UP;
+}
+
+/** The rate that is known to be carried: a generator that kept up sent what was wanted, but for its pauses. */
+function carriedRate(trial: Trial): number {
+  return keptUp(trial) ? Math.max(trial.wanted, sentRate(trial)) : sentRate(trial);
 }
 
 function sentRate({ sent, seconds }: Trial): number {

@@ -21,6 +21,8 @@ import { Spin } from './spin.ts';
 
 /** Frames read from one port before the others have their turn; a superframe counts as one. */
 const BATCH = 64;
+/** From here on nothing is read ahead: what has been read ahead must be done before others have their turn. */
+const LAST = BATCH - 1;
 /** Ports that may be ready in one wait; more come with the next. */
 const EVENTS_MAX = 128;
 /** Longest sleep: the accounting is checked once a second. */
@@ -141,7 +143,7 @@ export class Loop {
     const port = this.#pods[index];
     if (port === undefined) return;
     for (let i = 0; i < BATCH || port.pending; i++) {
-      const got = port.receive(packet);
+      const got = port.receive(packet, i < LAST);
       if (got <= 0) {
         if (got < 0) this.#portFailed(port, index, got);
         return;
@@ -154,13 +156,13 @@ export class Loop {
     const { dataplane, packet } = this.#parts;
     const port = this.#host;
     if (port === undefined) return;
-    for (let i = 0; (i < BATCH || port.pending) && port.receive(packet) > 0; i++)
+    for (let i = 0; (i < BATCH || port.pending) && port.receive(packet, i < LAST) > 0; i++)
       receiveFromHost(dataplane, port, packet, nowMs);
   }
 
   #drainUnderlay(nowMs: number): void {
     const { dataplane, packet, underlay } = this.#parts;
-    for (let i = 0; (i < BATCH || underlay.pending) && underlay.receive(packet) > 0; i++) {
+    for (let i = 0; (i < BATCH || underlay.pending) && underlay.receive(packet, i < LAST) > 0; i++) {
       receiveFromUnderlay(dataplane, packet, nowMs);
     }
   }

@@ -61,13 +61,17 @@ export class MergingReader {
     return this.#ahead !== UNREAD;
   }
 
-  /** The next packet: what `FrameSource.readFrame` says. */
-  receive(source: FrameSource, pkt: Packet): number {
+  /**
+   * The next packet: what `FrameSource.readFrame` says.
+   *
+   * @param mayLook false reads nothing ahead, so that nothing is pending afterwards: whoever must turn to others says so.
+   */
+  receive(source: FrameSource, pkt: Packet, mayLook: boolean): number {
     const got = this.#ahead === UNREAD ? this.#read(source, pkt) : this.#takeAhead(pkt);
     if (got !== 1 || !this.merging) return got;
     const looksAhead = this.#looksAhead;
     this.#looksAhead = true;
-    if (!looksAhead || !this.#run.begin(pkt)) return 1;
+    if (!looksAhead || !mayLook || !this.#run.begin(pkt)) return 1;
     const next = this.#next;
     do {
       this.#ahead = source.readFrame(next, this.#spareAt);

@@ -101,12 +101,13 @@ export class TapUnderlay implements UnderlayPort, FrameSource {
   }
 
   setEndpoints(addresses: readonly string[]): void {
+    this.flush(); // what waits is for the endpoints as they were
     this.#addresses = Int32Array.from(addresses, (address) => parseAddress(address)![ADDRESS_WORDS - 1]!);
   }
 
-  receive(pkt: Packet): number {
+  receive(pkt: Packet, mayLook: boolean): number {
     if (this.#merger.pending) return this.#nextOfRow(pkt);
-    const got = this.#reader.receive(this, pkt);
+    const got = this.#reader.receive(this, pkt, mayLook);
     return got === NOT_MERGED ? this.#nextOfRow(pkt) : got;
   }
 

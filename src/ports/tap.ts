@@ -62,9 +62,13 @@ export class TapPort implements Port, FrameSource {
     return this.#reader.pending;
   }
 
-  /** The next packet, a frame or a run of them: 1; 0 when there is none; or the negative errno. */
-  receive(pkt: Packet): number {
-    return this.#reader.receive(this, pkt);
+  /**
+   * The next packet, a frame or a run of them: 1; 0 when there is none; or the negative errno.
+   *
+   * @param mayLook false leaves nothing pending.
+   */
+  receive(pkt: Packet, mayLook: boolean): number {
+    return this.#reader.receive(this, pkt, mayLook);
   }
 
   readFrame(pkt: Packet, at: number): number {

@@ -91,6 +91,7 @@ export class UdpUnderlay implements UnderlayPort {
   readonly #peerAt: number;
   readonly #merge: boolean;
   readonly #rows: DatagramRows | undefined;
+  readonly #lost: Lost;
   #segmentation: boolean;
   /** Socket addresses of the endpoints, one slot each; replaced whole. */
   #addressesAt = 0;
@@ -106,6 +107,7 @@ export class UdpUnderlay implements UnderlayPort {
     const { arena } = options;
     this.#arena = arena;
     this.#activity = options.activity;
+    this.#lost = options.lost;
     this.#merger = new Merger(arena);
     this.#cutter = new Cutter(arena);
     this.#slotAt = arena.reserve(HEADROOM + RECEIVE_MAX);
@@ -130,6 +132,7 @@ export class UdpUnderlay implements UnderlayPort {
 
   /** Where each endpoint of the node's table is reached. */
   setEndpoints(addresses: readonly string[]): void {
+    this.flush(); // what waits is for the endpoints as they were
     if (addresses.length > this.#addressesCapacity) {
       this.#addressesCapacity = Math.max(64, addresses.length * 2);
       this.#addressesAt = this.#arena.reserve(this.#addressesCapacity * SOCKADDR_SLOT);
@@ -231,7 +234,7 @@ export class UdpUnderlay implements UnderlayPort {
     for (let i = 0; i < count; i++) {
       const offset = i * stride;
       const outcome = this.#send(endpoint, source, tos, at + offset, Math.min(stride, len - offset), 1, 0);
-      if (outcome !== CONTINUE) return outcome;
+      if (outcome !== CONTINUE) this.#lost(1, outcome);
     }
     return CONTINUE;
   }

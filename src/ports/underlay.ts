@@ -19,8 +19,12 @@ export interface UnderlayPort extends Underlay {
   setEndpoints(addresses: readonly string[]): void;
   /** Are there packets of the last system call that nobody has taken yet? The descriptor does not tell of them. */
   readonly pending: boolean;
-  /** The next packet, `pkt.at` its VXLAN header: 1; 0 when there is none; or the negative errno. */
-  receive(pkt: Packet): number;
+  /**
+   * The next packet, `pkt.at` its VXLAN header: 1; 0 when there is none; or the negative errno.
+   *
+   * @param mayLook false reads nothing ahead: what is pending then is the rest of what one call brought.
+   */
+  receive(pkt: Packet, mayLook: boolean): number;
   /** Sends what waits for more of its kind: to be called before the loop sleeps. */
   flush(): void;
   close(): void;

@@ -127,6 +127,21 @@ describe('the search', () => {
     });
   });
 
+  test('a rate that was lost once and carried then, by a generator with pauses, is a bound no more', () => {
+    const one = new RateSearch();
+    const asked: number[] = [];
+    for (let i = 0; i < 20; i++) {
+      const wanted = one.next();
+      if (wanted === undefined) break;
+      asked.push(wanted);
+      const sent = wanted === 0 ? 500_000 : Math.round(wanted * 0.99);
+      const delivered = sent > 300_000 || i === 2 ? sent * 0.8 : sent;
+      one.report({ wanted, sent, delivered, seconds: 1 });
+    }
+    expect(one.found().rate).toBeGreaterThan(280_000);
+    for (const wanted of new Set(asked)) expect(asked.filter((other) => other === wanted).length).toBeLessThan(3);
+  });
+
   test('a loss by mischance is tried again', () => {
     const { rate } = search(100_000, 200_000, 20, 1, [1, 3]);
     expect(rate).toBeGreaterThan(95_000);

@@ -59,7 +59,7 @@ const flow = (from: number, count: number, more: FrameSpec = {}) =>
 function drain(source: Source): number[] {
   const seen: number[] = [];
   for (;;) {
-    const got = reader.receive(source, pkt);
+    const got = reader.receive(source, pkt, true);
     if (got === 0) return seen;
     seen.push(got === 1 ? segmentsOf(pkt) : got);
   }
@@ -76,19 +76,27 @@ beforeEach(() => void drain(new Source(flow(0, 3))));
 test('a frame is handed out before anybody asks for the next, when the last one came alone', () => {
   drain(new Source([udp(0)]));
   const source = new Source(flow(0, 4));
-  expect(reader.receive(source, pkt)).toBe(1);
+  expect(reader.receive(source, pkt, true)).toBe(1);
   expect([source.reads, pkt.gsoSize, reader.pending]).toEqual([1, 0, false]);
   expect(drain(source)).toEqual([3]);
   expect(drain(new Source(flow(0, 4)))).toEqual([4]);
 });
 
+test('who must turn to others ends with what has been read', () => {
+  const source = new Source([...flow(0, 200), ...flow(0, 200, { sourcePort: 7 })]);
+  for (let i = 0; i < 3 || reader.pending; i++) reader.receive(source, pkt, i < 2);
+  expect([source.reads, reader.pending]).toEqual([129, false]);
+  expect(reader.receive(source, pkt, false)).toBe(1);
+  expect([source.reads, reader.pending, pkt.gsoSize]).toEqual([130, false, 0]);
+});
+
 describe('frames of one UDP flow', () => {
   test('are one packet, which says that nothing is left', () => {
     const source = new Source(flow(0, 5));
-    expect(reader.receive(source, pkt)).toBe(1);
+    expect(reader.receive(source, pkt, true)).toBe(1);
     expect(pkt).toMatchObject({ gsoSize: 22, checksum: ChecksumState.Partial, len: 42 + 110, outerLen: 0 });
     expect(reader.pending).toBe(true);
-    expect(reader.receive(source, pkt)).toBe(0);
+    expect(reader.receive(source, pkt, true)).toBe(0);
     expect(reader.pending).toBe(false);
     expect(source.reads).toBe(6); // no frame is asked for twice
   });
@@ -134,7 +142,7 @@ test('whatever comes: cut again, it is what came, in order', () => {
       const inputs = Array.from({ length: random.between(1, 30) }, (_, i) => randomInput(random, i));
       const source = new Source(inputs);
       const out: string[] = [];
-      while (reader.receive(source, pkt) === 1) {
+      while (reader.receive(source, pkt, true) === 1) {
         const frame = arena.bytes.slice(pkt.at, pkt.at + pkt.len);
         const pieces = pkt.gsoSize === 0 ? [frame] : slowSegments(frame, pkt.gsoSize);
         for (const piece of pieces) out.push(finished(piece));
