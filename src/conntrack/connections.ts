@@ -20,6 +20,7 @@ import {
   keyProtocol,
   keysEqual,
 } from '../packet/flow-key.ts';
+import type { Packet } from '../packet/packet.ts';
 import { FlowTable, LINK_WORDS } from '../tables/flow-table.ts';
 import { TimerWheel } from '../tables/timer-wheel.ts';
 import { ADDRESS_WORDS } from '../wire/address.ts';
@@ -97,6 +98,8 @@ export class Connections {
   readonly #wheel: TimerWheel;
   readonly #free: Int32Array;
   #freeCount = 0;
+  /** The half that a packet was found to be of last. */
+  #last = 0;
   #highWater = 0;
   /** A connection had to be refused: the next sweeps look for those that may go early. */
   #pressed = false;
@@ -129,6 +132,24 @@ export class Connections {
     while (half >= 0 && !(table.hashOf(half) === hash && keysEqual(table.entries, table.keyAt(half), keys, index))) {
       half = table.after(half);
     }
+    return half;
+  }
+
+  /** The half of the packet's key, or -1; sets `pkt.hash`. Most packets follow one of their own half: asked of it first. */
+  findPacket(pkt: Packet): number {
+    const { table } = this;
+    const last = this.#last;
+    if (this.state[last >> 1] !== 0 && keysEqual(table.entries, table.keyAt(last), pkt.key, 0)) {
+      pkt.hash = table.hashOf(last);
+      return last;
+    }
+    return this.#findNext(pkt);
+  }
+
+  #findNext(pkt: Packet): number {
+    pkt.hash = this.hash(pkt.key, 0);
+    const half = this.find(pkt.key, 0, pkt.hash);
+    if (half >= 0) this.#last = half;
     return half;
   }
 

@@ -27,23 +27,26 @@ const STATELESS = 1;
  *       Continue: the packet may begin a connection. Else INVALID.
  */
 export function trackPacket(connections: Connections, pkt: Packet, nowMs: number): Outcome {
-  pkt.hash = connections.hash(pkt.key, 0);
-  const half = connections.find(pkt.key, 0, pkt.hash);
-  return half >= 0 ? trackKnown(connections, half, pkt, nowMs) : trackUnknown(connections, pkt, nowMs);
-}
-
-function trackKnown(connections: Connections, half: number, pkt: Packet, nowMs: number): Outcome {
-  pkt.connection = half >> 1;
-  pkt.direction = half & 1;
-  if (connections.isOver(pkt.connection, nowMs)) {
-    connections.remove(pkt.connection);
+  const half = connections.findPacket(pkt);
+  if (half < 0) return trackUnknown(connections, pkt, nowMs);
+  const connection = half >> 1;
+  if (connections.isOver(connection, nowMs)) {
+    connections.remove(connection);
     return trackUnknown(connections, pkt, nowMs);
   }
+  const direction = half & 1;
+  pkt.connection = connection;
+  pkt.direction = direction;
   const outcome = advance(connections, pkt, nowMs);
-  if (outcome === Drop.Invalid) connections.statistics.invalid++;
-  if (outcome !== Place.KnownFlow) pkt.connection = UNTRACKED;
+  if (outcome !== Place.KnownFlow) return leaveConnection(connections, pkt, outcome);
   // Only now: what a first reply does to its flow, it does as long as none was seen.
-  else if (pkt.direction === 1) connections.flags[pkt.connection]! |= ConnectionFlag.SeenReply;
+  if (direction === 1) connections.flags[connection]! |= ConnectionFlag.SeenReply;
+  return outcome;
+}
+
+function leaveConnection(connections: Connections, pkt: Packet, outcome: Outcome): Outcome {
+  if (outcome === Drop.Invalid) connections.statistics.invalid++;
+  pkt.connection = UNTRACKED;
   return outcome;
 }
 
@@ -92,7 +95,10 @@ function advance(connections: Connections, pkt: Packet, nowMs: number): Outcome 
   if (pkt.protocol === Protocol.Tcp) {
     return trackOrdinary(connections, pkt, nowMs) ? Place.KnownFlow : trackTcp(connections, pkt, nowMs);
   }
-  if (pkt.protocol === Protocol.Sctp) return trackSctp(connections, pkt, nowMs);
+  return pkt.protocol === Protocol.Sctp ? trackSctp(connections, pkt, nowMs) : trackStateless(connections, pkt, nowMs);
+}
+
+function trackStateless(connections: Connections, pkt: Packet, nowMs: number): Outcome {
   const { connection, protocol } = pkt;
   const flags = connections.flags[connection]!;
   const stream = (flags & ConnectionFlag.Assured) !== 0 || isStream(connections, connection, protocol, flags, nowMs);

@@ -14,9 +14,9 @@ import { rejudge } from './rejudge.ts';
 const seen = new Int32Array(KEY_WORDS);
 const translated = new Int32Array(KEY_WORDS);
 
-/** Reads the flow key out of the headers: everything after this stage asks the key. */
+/** Reads the flow key out of the headers, unless `validate` has on its way: everything after this stage asks the key. */
 export function flowKey(pkt: Packet): Outcome {
-  loadKey(pkt);
+  if (!pkt.keyLoaded) loadKey(pkt);
   return CONTINUE;
 }
 
@@ -32,17 +32,22 @@ export function knownFlow(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
 
 /** Gives a packet of a known flow, or an error about one, the addresses and ports that its connection was given. */
 export function translate(dp: Dataplane, pkt: Packet): Outcome {
-  if (pkt.connection === UNTRACKED) return CONTINUE;
+  const { connection } = pkt;
+  if (connection === UNTRACKED) return CONTINUE;
+  if (connection === RELATED) return translateError(dp, pkt);
   const { connections } = dp;
-  const half = pkt.connection === RELATED ? pkt.relatedHalf : pkt.connection * 2 + pkt.direction;
+  if ((connections.flags[connection]! & ConnectionFlag.Translated) === 0) return CONTINUE;
+  connections.translatedKey(connection * 2 + pkt.direction, translated);
+  rewriteFlow(pkt, translated, 0);
+  return CONTINUE;
+}
+
+function translateError({ connections }: Dataplane, pkt: Packet): Outcome {
+  const half = pkt.relatedHalf;
   if ((connections.flags[half >> 1]! & ConnectionFlag.Translated) === 0) return CONTINUE;
   connections.translatedKey(half, translated);
-  if (pkt.connection !== RELATED) {
-    rewriteFlow(pkt, translated, 0);
-  } else {
-    connections.key(half, seen);
-    rewriteError(pkt, seen, translated);
-  }
+  connections.key(half, seen);
+  rewriteError(pkt, seen, translated);
   return CONTINUE;
 }
 
@@ -53,16 +58,22 @@ export function isTranslated(dp: Dataplane, pkt: Packet): boolean {
 
 /** Enters a new connection, now that nothing can stop its first packet; counts the packet for its direction. */
 export function commit(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
-  const { connections } = dp;
   if (pkt.connection === RELATED) return CONTINUE;
   if (pkt.connection === UNTRACKED) {
-    const outcome = commitConnection(connections, pkt, dp.originalKey, nowMs, dp.random());
+    const outcome = commitNew(dp, pkt, nowMs);
     if (outcome < 0) return outcome;
-    connections.setPolicyRevision(pkt.connection, dp.policies.revision);
-    rememberWay(dp, pkt);
   }
   const half = pkt.connection * 2 + pkt.direction;
-  connections.countTraffic(half, pkt.segments, pkt.at + pkt.len - pkt.l3At); // IP bytes, as conntrack(8) counts
+  dp.connections.countTraffic(half, pkt.segments, pkt.at + pkt.len - pkt.l3At); // IP bytes, as conntrack(8) counts
+  return CONTINUE;
+}
+
+function commitNew(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
+  const { connections } = dp;
+  const outcome = commitConnection(connections, pkt, dp.originalKey, nowMs, dp.random());
+  if (outcome < 0) return outcome;
+  connections.setPolicyRevision(pkt.connection, dp.policies.revision);
+  rememberWay(dp, pkt);
   return CONTINUE;
 }
 

@@ -31,6 +31,12 @@ function hopLimit(pkt: Packet): Outcome {
 /** MTU of the way out, judged per segment of a superframe; where it is too small, may the packet leave in fragments? */
 function fits(dp: Dataplane, pkt: Packet): Outcome {
   const mtu = mtuOf(dp, pkt.egress);
+  pkt.fragmentTo = 0;
+  if (pkt.fragmentMax === 0 && pkt.largestIpLen <= mtu) return CONTINUE;
+  return fitsInFragments(pkt, mtu);
+}
+
+function fitsInFragments(pkt: Packet, mtu: number): Outcome {
   if (mtu === 0) return Drop.PortDown;
   const limit = fragmentLen(pkt, mtu);
   pkt.fragmentTo = Math.max(0, limit);

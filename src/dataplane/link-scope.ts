@@ -7,14 +7,16 @@ import { IPV6_DESTINATION, IPV6_SOURCE, ipv6LinkLocal, ipv6MulticastDestination 
 
 /** May the packet leave its link? Groups may not, whether IP or Ethernet says it; nor may link-local addresses. */
 export function linkScope(pkt: Packet): Outcome {
-  const { view, at, l3At } = pkt;
-  if (destinationMacIsGroup(view, at)) return Drop.Multicast;
-  if (pkt.version === 6) {
-    if (ipv6MulticastDestination(view, l3At)) return Drop.Multicast;
-    const local = ipv6LinkLocal(view, l3At + IPV6_SOURCE) || ipv6LinkLocal(view, l3At + IPV6_DESTINATION);
-    return local ? Drop.LinkLocal : CONTINUE;
-  }
+  if (destinationMacIsGroup(pkt.view, pkt.at)) return Drop.Multicast;
+  if (pkt.version === 6) return linkScopeIpv6(pkt);
+  const { view, l3At } = pkt;
   const destination = ipv4Destination(view, l3At);
   if (ipv4Multicast(destination)) return Drop.Multicast;
   return ipv4LinkLocal(ipv4Source(view, l3At)) || ipv4LinkLocal(destination) ? Drop.LinkLocal : CONTINUE;
+}
+
+function linkScopeIpv6({ view, l3At }: Packet): Outcome {
+  if (ipv6MulticastDestination(view, l3At)) return Drop.Multicast;
+  const local = ipv6LinkLocal(view, l3At + IPV6_SOURCE) || ipv6LinkLocal(view, l3At + IPV6_DESTINATION);
+  return local ? Drop.LinkLocal : CONTINUE;
 }

@@ -8,7 +8,10 @@ import { trustsChecksums } from './unfinished.ts';
 
 /** A whole packet goes on; a fragment waits, or goes on as the datagram that it completes, judged like any packet. */
 export function reassemble(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
-  if (pkt.fragment === 0) return CONTINUE;
+  return pkt.fragment === 0 ? CONTINUE : addFragment(dp, pkt, nowMs);
+}
+
+function addFragment(dp: Dataplane, pkt: Packet, nowMs: number): Outcome {
   const outcome = dp.reassembly.add(pkt, nowMs);
   if (outcome !== CONTINUE) return outcome;
   const { fragmentMax } = pkt;

@@ -25,11 +25,15 @@ export function route(dp: Dataplane, pkt: Packet): Outcome {
 
 /** The way that the connection remembers, or a new one when routes have changed since. */
 export function wayOut(dp: Dataplane, pkt: Packet): Outcome {
-  if (pkt.connection === UNTRACKED) return CONTINUE; // a new flow was routed by its own stage
-  if (pkt.connection === RELATED) return route(dp, pkt);
-  const half = pkt.connection * 2 + pkt.direction;
-  pkt.egress = dp.connections.wayOut(half, dp.routeRevision);
-  if (pkt.egress !== 0) return CONTINUE;
+  const { connection } = pkt;
+  if (connection === UNTRACKED) return CONTINUE; // a new flow was routed by its own stage
+  if (connection === RELATED) return route(dp, pkt);
+  const egress = dp.connections.wayOut(connection * 2 + pkt.direction, dp.routeRevision);
+  pkt.egress = egress;
+  return egress === 0 ? routeAgain(dp, pkt) : CONTINUE;
+}
+
+function routeAgain(dp: Dataplane, pkt: Packet): Outcome {
   const outcome = route(dp, pkt);
   if (outcome === CONTINUE) rememberWay(dp, pkt);
   return outcome;

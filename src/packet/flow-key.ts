@@ -30,6 +30,14 @@ export function keyIsIcmp(keys: Int32Array, index: number): boolean {
   return word === ((4 << 8) | Protocol.Icmp) || word === ((6 << 8) | Protocol.Icmpv6);
 }
 
+/** Writes one address of a key: `address` as `::ffff:a.b.c.d`. */
+export function storeIpv4(address: number, keys: Int32Array, index: number): void {
+  keys[index] = 0;
+  keys[index + 1] = 0;
+  keys[index + 2] = 0xffff;
+  keys[index + 3] = address;
+}
+
 /** `set` would be a call out of compiled code. */
 export function copyKey(from: Int32Array, to: Int32Array): void {
   for (let i = 0; i < KEY_WORDS; i++) to[i] = from[i]!;

@@ -75,6 +75,8 @@ export class Packet {
   l4Len = 0;
   /** First byte after the TCP, UDP or SCTP header, what a superframe is cut from; `l4At` for other protocols. */
   payloadAt = 0;
+  /** `key` has been read on the way. */
+  keyLoaded = false;
 
   // Set by `reassemble`.
   /** Length of the longest fragment (an IP packet) that the packet came in; 0 when it came whole. */

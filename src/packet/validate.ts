@@ -7,17 +7,13 @@
 import { ETHERNET_HEADER_LEN, EtherType, etherType, sourceMacIsGroup } from '../wire/ethernet.ts';
 import { ICMP_HEADER_LEN } from '../wire/icmp.ts';
 import {
-  ipv4CheckedLen,
-  ipv4Destination,
-  ipv4Fragmented,
-  ipv4Id,
+  IPV4_DESTINATION,
+  IPV4_HEADER_LEN,
+  IPV4_SOURCE,
   ipv4MartianDestination,
   ipv4MartianSource,
   ipv4OptionsSound,
-  ipv4Protocol,
-  ipv4Source,
   ipv4SourceRouted,
-  ipv4TotalLength,
 } from '../wire/ipv4.ts';
 import {
   IPV6_EXTENSIONS_MAX,
@@ -30,10 +26,12 @@ import {
   ipv6NextHeader,
   ipv6PayloadLength,
 } from '../wire/ipv6.ts';
+import { bothPorts } from '../wire/ports.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { SCTP_HEADER_LEN } from '../wire/sctp.ts';
 import { TCP_CHECKSUM, TCP_HEADER_LEN, tcpCheckedLen } from '../wire/tcp.ts';
 import { UDP_CHECKSUM, UDP_HEADER_LEN, udpCheckedLen, udpLength } from '../wire/udp.ts';
+import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, protocolWord, storeIpv4 } from './flow-key.ts';
 import { CONTINUE, Drop, type Outcome } from './outcome.ts';
 import { ChecksumState, FRAGMENT_OFFSET_MASK, MORE_FRAGMENTS, type Packet, UNTRACKED } from './packet.ts';
 import { completeGeneric, verifyChecksum } from './rewrite.ts';
@@ -42,20 +40,29 @@ import { completeGeneric, verifyChecksum } from './rewrite.ts';
 const SEGMENTS_MAX = 1366;
 
 /**
+ * What every packet meets stands here, and in `validateIpv4` and `validateL4`, in few and small steps: V8 then makes one
+ * function of them. All else has functions of its own.
+ *
  * @param trusting leaves checksums of TCP and UDP to the receiver's kernel, which looks at them in any case. What others
  * have sent wrong arrives wrong: headers are patched, not computed anew (RFC 1624).
  */
 export function validate(pkt: Packet, trusting = false): Outcome {
+  const { view, at } = pkt;
   if (pkt.len < ETHERNET_HEADER_LEN) return Drop.FrameTooShort;
-  if (sourceMacIsGroup(pkt.view, pkt.at)) return Drop.BadSourceMac;
-  const type = etherType(pkt.view, pkt.at);
+  if (sourceMacIsGroup(view, at)) return Drop.BadSourceMac;
+  const type = etherType(view, at);
   pkt.etherType = type;
-  pkt.l3At = pkt.at + ETHERNET_HEADER_LEN;
+  pkt.l3At = at + ETHERNET_HEADER_LEN;
   pkt.connection = UNTRACKED;
   pkt.protocol = 0;
   pkt.fragment = 0;
   pkt.fragmentMax = 0;
-  if (type === EtherType.Ipv4) return validateIpv4(pkt) || validateUpper(pkt, trusting);
+  pkt.keyLoaded = false;
+  return type === EtherType.Ipv4 ? validateIpv4(pkt, trusting) : validateOtherType(pkt, trusting);
+}
+
+function validateOtherType(pkt: Packet, trusting: boolean): Outcome {
+  const type = pkt.etherType;
   if (type === EtherType.Ipv6) return validateIpv6(pkt) || validateUpper(pkt, trusting);
   pkt.version = 0;
   if (type === EtherType.Arp) return validateArp(pkt);
@@ -70,26 +77,49 @@ function validateArp(pkt: Packet): Outcome {
   return CONTINUE;
 }
 
-function validateIpv4(pkt: Packet): Outcome {
-  const { view, l3At } = pkt;
-  const available = pkt.at + pkt.len - l3At;
-  const headerLen = ipv4CheckedLen(view, l3At, available);
-  if (headerLen === 0) return Drop.BadIpHeader;
-  const totalLength = ipv4TotalLength(view, l3At);
+/** The header's five words (RFC 791 section 3.1) are read once: what they hold, what they sum up to, and the key's addresses. */
+function validateIpv4(pkt: Packet, trusting: boolean): Outcome {
+  const { view, l3At, key } = pkt;
+  const available = pkt.len - ETHERNET_HEADER_LEN;
+  if (available < IPV4_HEADER_LEN) return Drop.BadIpHeader;
+  const first = view.getInt32(l3At); // version, header length, TOS, total length
+  const second = view.getInt32(l3At + 4); // id, flags, fragment offset
+  const third = view.getInt32(l3At + 8); // TTL, protocol, checksum
+  const source = view.getInt32(l3At + IPV4_SOURCE);
+  const destination = view.getInt32(l3At + IPV4_DESTINATION);
+  const headerLen = (first >>> 22) & 0x3c;
+  const totalLength = first & 0xffff;
+  if (first >>> 28 !== 4 || headerLen < IPV4_HEADER_LEN) return Drop.BadIpHeader;
   if (totalLength < headerLen || totalLength > available) return Drop.BadIpHeader;
-  if (pkt.arena.sum(l3At, headerLen) !== 0xffff) return Drop.BadIpChecksum;
-  if (headerLen > 20 && ipv4SourceRouted(view, l3At)) return Drop.SourceRouted;
-  if (headerLen > 20 && !ipv4OptionsSound(view, l3At)) return Drop.BadIpHeader; // Linux's ip_options_compile
-  if (ipv4MartianSource(ipv4Source(view, l3At))) return Drop.MartianAddress;
-  if (ipv4MartianDestination(ipv4Destination(view, l3At))) return Drop.MartianAddress;
-  pkt.fragment = ipv4Fragmented(view, l3At);
-  pkt.fragmentId = ipv4Id(view, l3At);
+  if (headerLen === IPV4_HEADER_LEN) {
+    const sum = halves(first) + halves(second) + halves(third) + halves(source) + halves(destination);
+    if ((sum & 0xffff) + (sum >>> 16) !== 0xffff) return Drop.BadIpChecksum; // ten halves fold at once
+  } else {
+    const outcome = validateOptions(pkt, headerLen);
+    if (outcome !== CONTINUE) return outcome;
+  }
+  if (ipv4MartianSource(source) || ipv4MartianDestination(destination)) return Drop.MartianAddress;
+  pkt.fragment = second & 0x3fff;
+  pkt.fragmentId = second >>> 16;
   pkt.version = 4;
-  pkt.len = l3At - pkt.at + totalLength; // Ethernet pads short frames
-  pkt.protocol = ipv4Protocol(view, l3At);
+  pkt.len = ETHERNET_HEADER_LEN + totalLength; // Ethernet pads short frames
+  pkt.protocol = (third >>> 16) & 0xff;
   pkt.l4At = l3At + headerLen;
   pkt.l4Len = totalLength - headerLen;
-  return CONTINUE;
+  storeIpv4(source, key, KEY_SOURCE);
+  storeIpv4(destination, key, KEY_DESTINATION);
+  return validateUpper(pkt, trusting);
+}
+
+function halves(word: number): number {
+  return (word >>> 16) + (word & 0xffff);
+}
+
+function validateOptions(pkt: Packet, headerLen: number): Outcome {
+  const { view, l3At } = pkt;
+  if (pkt.arena.sum(l3At, headerLen) !== 0xffff) return Drop.BadIpChecksum;
+  if (ipv4SourceRouted(view, l3At)) return Drop.SourceRouted;
+  return ipv4OptionsSound(view, l3At) ? CONTINUE : Drop.BadIpHeader; // Linux's ip_options_compile
 }
 
 function validateIpv6(pkt: Packet): Outcome {
@@ -149,7 +179,10 @@ function readFragmentHeader(pkt: Packet, at: number): void {
 }
 
 function validateUpper(pkt: Packet, trusting: boolean): Outcome {
-  if (pkt.fragment === 0) return validateL4(pkt, trusting);
+  return pkt.fragment === 0 ? validateL4(pkt, trusting) : validateFragment(pkt);
+}
+
+function validateFragment(pkt: Packet): Outcome {
   pkt.payloadAt = pkt.l4At;
   if (pkt.gsoSize !== 0 || pkt.checksum === ChecksumState.Partial) return Drop.BadOffload;
   const first = (pkt.fragment & FRAGMENT_OFFSET_MASK) === 0;
@@ -182,11 +215,33 @@ function upperHeaderLenMin(protocol: number): number {
 }
 
 function validateL4(pkt: Packet, trusting: boolean): Outcome {
-  const headerLen = l4HeaderLen(pkt);
+  const { view, l4At, l4Len, protocol, key } = pkt;
+  let headerLen = UDP_HEADER_LEN;
+  if (protocol === Protocol.Tcp) {
+    headerLen = tcpCheckedLen(view, l4At, l4Len);
+    if (headerLen === 0) return Drop.BadL4Header;
+  } else if (protocol !== Protocol.Udp) {
+    return validateOtherL4(pkt, trusting);
+  } else if (udpCheckedLen(view, l4At, l4Len) === 0) {
+    return Drop.BadL4Header;
+  }
+  pkt.payloadAt = l4At + headerLen;
+  key[KEY_PORTS] = bothPorts(view, l4At);
+  key[KEY_PROTOCOL] = protocolWord(pkt.version, protocol);
+  pkt.keyLoaded = pkt.version === 4;
+  if (pkt.gsoSize !== 0) return validateSuperframe(pkt);
+  return pkt.checksum === ChecksumState.Partial ? validatePartial(pkt) : validateChecksum(pkt, trusting);
+}
+
+function validateOtherL4(pkt: Packet, trusting: boolean): Outcome {
+  const headerLen = otherHeaderLen(pkt);
   if (headerLen < 0) return Drop.BadL4Header;
   pkt.payloadAt = pkt.l4At + headerLen;
-  if (pkt.gsoSize !== 0) return validateSuperframe(pkt);
-  if (pkt.checksum === ChecksumState.Partial) return validatePartial(pkt);
+  if (pkt.gsoSize !== 0) return Drop.BadOffload; // superframes are of TCP or UDP
+  return pkt.checksum === ChecksumState.Partial ? validatePartial(pkt) : validateChecksum(pkt, trusting);
+}
+
+function validateChecksum(pkt: Packet, trusting: boolean): Outcome {
   if (pkt.checksum === ChecksumState.Unverified) {
     if (trusting && receiverVerifies(pkt)) return CONTINUE;
     if (!verifyChecksum(pkt)) return Drop.BadL4Checksum;
@@ -202,13 +257,9 @@ function receiverVerifies(pkt: Packet): boolean {
   return pkt.version === 4 || pkt.view.getUint16(pkt.l4At + UDP_CHECKSUM) !== 0;
 }
 
-/** Bytes of the upper-layer header; 0 for protocols without one that we know; -1 when it lies. */
-function l4HeaderLen(pkt: Packet): number {
+/** Bytes of an upper-layer header but TCP's and UDP's; 0 for protocols without one that we know; -1 when it lies. */
+function otherHeaderLen(pkt: Packet): number {
   switch (pkt.protocol) {
-    case Protocol.Tcp:
-      return tcpCheckedLen(pkt.view, pkt.l4At, pkt.l4Len) || -1;
-    case Protocol.Udp:
-      return udpCheckedLen(pkt.view, pkt.l4At, pkt.l4Len) === 0 ? -1 : UDP_HEADER_LEN;
     case Protocol.Sctp:
       return pkt.l4Len < SCTP_HEADER_LEN ? -1 : SCTP_HEADER_LEN;
     case Protocol.Icmp:
@@ -233,7 +284,7 @@ function validateSuperframe(pkt: Packet): Outcome {
     partialIsOwn(pkt) &&
     (pkt.protocol !== Protocol.Udp || udpLength(pkt.view, pkt.l4At) === pkt.l4Len) &&
     payloadLen > 0 &&
-    pkt.segments <= SEGMENTS_MAX &&
+    payloadLen <= pkt.gsoSize * SEGMENTS_MAX &&
     pkt.payloadAt - pkt.l3At + pkt.gsoSize <= 0xffff;
   return sane ? CONTINUE : Drop.BadOffload;
 }

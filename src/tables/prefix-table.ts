@@ -15,6 +15,7 @@ export interface PrefixEntry {
   readonly value: number;
 }
 
+const ADDRESS_WORDS = 4;
 const ENTRY_WORDS = 6;
 const MASK_WORDS = 5;
 
@@ -28,11 +29,15 @@ export class PrefixTable {
   readonly #mask: number;
   /** Of each length: the masks of the four words, and the length. Looked up for each packet of a tunnel. */
   readonly #masks: Int32Array;
+  /** The address that was asked for last, and its value: packets come in runs, and the table never changes. */
+  readonly #last = new Int32Array(ADDRESS_WORDS);
+  #lastValue: number;
 
   constructor(data: PrefixTableData) {
     this.data = data;
     this.#mask = data.entries.length / ENTRY_WORDS - 1;
     this.#masks = Int32Array.from([...data.lengths].flatMap((length) => [...masksOf(length), length]));
+    this.#lastValue = this.#search(this.#last, 0);
   }
 
   /** Later entries win over earlier ones of the same prefix. */
@@ -55,6 +60,23 @@ export class PrefixTable {
 
   /** The value of the longest prefix that holds the address at `words[index …]`, or -1. */
   find(words: Int32Array, index: number): number {
+    const last = this.#last;
+    const same =
+      words[index + 3] === last[3] &&
+      words[index + 2] === last[2] &&
+      words[index + 1] === last[1] &&
+      words[index] === last[0];
+    return same ? this.#lastValue : this.#findNext(words, index);
+  }
+
+  #findNext(words: Int32Array, index: number): number {
+    const value = this.#search(words, index);
+    for (let i = 0; i < ADDRESS_WORDS; i++) this.#last[i] = words[index + i]!;
+    this.#lastValue = value;
+    return value;
+  }
+
+  #search(words: Int32Array, index: number): number {
     const { entries } = this.data;
     const masks = this.#masks;
     for (let i = 0; i < masks.length; i += MASK_WORDS) {

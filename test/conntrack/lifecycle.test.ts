@@ -36,6 +36,15 @@ describe('two tuples', () => {
     });
   }
 
+  test('CT-001 a connection that is gone is not found, though it was the last one that was', () => {
+    const tracker = new Tracker();
+    tracker.send({ protocol: 'udp' });
+    expect(tracker.send({ protocol: 'udp' })).toBe('known');
+    tracker.connections.remove(tracker.pkt.connection);
+    expect(tracker.send({ protocol: 'udp' })).toBe('new');
+    expect(tracker.connections.count).toBe(1);
+  });
+
   test('CT-001 every field of the tuple counts', () => {
     const tracker = new Tracker();
     const udp = { protocol: 'udp', source: CLIENT, destination: SERVER } as const;

@@ -118,7 +118,7 @@ describeUnless(lacks, 'bench', () => {
     const { trials } = found.raw as unknown as { trials: Record<string, Trial[]> };
     expect(Object.keys(trials)).toEqual(['sendmmsg', 'UDP_SEGMENT']);
     for (const [generator, list] of Object.entries(trials)) {
-      expect(list.length, generator).toBeGreaterThanOrEqual(9);
+      expect(list.length, generator).toBeGreaterThanOrEqual(5);
       for (const { sent, delivered } of list) expect(delivered).toBeLessThanOrEqual(sent);
       expect(list[0]!.delivered).toBeGreaterThan(0);
       const figures = found.figures[generator] as unknown as { deliveredPerSecond: number; loss: number } | null;
