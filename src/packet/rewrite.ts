@@ -45,7 +45,11 @@ export function pseudoSum(pkt: Packet, length: number): number {
   return pkt.protocol === Protocol.Icmp ? 0 : pseudoSumIpv4(pkt.view, pkt.l3At, pkt.protocol, length);
 }
 
-/** Does a complete checksum fit the bytes? True for protocols that have none, and for UDP's zero over IPv4. */
+/**
+ * Does a complete checksum fit the bytes? True for protocols that have none, and for UDP's zero: no checksum (RFC 768),
+ * over IPv6 too, where tunnels send it (RFC 6935) and the receiver decides; Linux forwards it (`udp_error` in
+ * net/netfilter/nf_conntrack_proto_udp.c).
+ */
 export function verifyChecksum(pkt: Packet): boolean {
   const { view, l4At, protocol } = pkt;
   if (protocol === Protocol.Sctp) return sctpChecksum(pkt) === view.getInt32(l4At + SCTP_CHECKSUM, true);
@@ -53,8 +57,7 @@ export function verifyChecksum(pkt: Packet): boolean {
   if (field < 0) return true;
   let length = pkt.l4Len;
   if (protocol === Protocol.Udp) {
-    // Zero means none over IPv4 (RFC 768) and is forbidden over IPv6 (RFC 8200 section 8.1).
-    if (view.getUint16(l4At + UDP_CHECKSUM) === 0) return pkt.version === 4;
+    if (view.getUint16(l4At + UDP_CHECKSUM) === 0) return true;
     length = udpLength(view, l4At);
   }
   return foldSum(pkt.arena.sum(l4At, length) + pseudoSum(pkt, length)) === 0xffff;

@@ -243,18 +243,12 @@ function validateOtherL4(pkt: Packet, trusting: boolean): Outcome {
 
 function validateChecksum(pkt: Packet, trusting: boolean): Outcome {
   if (pkt.checksum === ChecksumState.Unverified) {
-    if (trusting && receiverVerifies(pkt)) return CONTINUE;
+    const receiverVerifies = pkt.protocol === Protocol.Tcp || pkt.protocol === Protocol.Udp;
+    if (trusting && receiverVerifies) return CONTINUE;
     if (!verifyChecksum(pkt)) return Drop.BadL4Checksum;
   }
   pkt.checksum = ChecksumState.Complete;
   return CONTINUE;
-}
-
-/** UDP's zero over IPv6 is no checksum, and nobody's to let through (RFC 8200 section 8.1). */
-function receiverVerifies(pkt: Packet): boolean {
-  if (pkt.protocol === Protocol.Tcp) return true;
-  if (pkt.protocol !== Protocol.Udp) return false;
-  return pkt.version === 4 || pkt.view.getUint16(pkt.l4At + UDP_CHECKSUM) !== 0;
 }
 
 /** Bytes of an upper-layer header but TCP's and UDP's; 0 for protocols without one that we know; -1 when it lies. */

@@ -138,7 +138,7 @@ describeUnless(lacks, 'nf_conntrack of this kernel', () => {
           expect.fail(`script ${seed}: ${differs(short)?.what}, after\n${readable(short)}\n`);
         }
         process.stdout.write(`${packets} packets ${name}, judged by this kernel: ${counts(said)}; all the same here\n`);
-        if (lacking.length > 0) return;
+        if (lacking.length > 0 || COUNT < 40_000) return; // fewer do not meet everything
         for (const what of must) expect(said.get(what) ?? 0, what).toBeGreaterThan(0);
       }),
     );
