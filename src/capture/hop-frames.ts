@@ -1,6 +1,7 @@
 /**
- * The frames of a sighting, as they are in a capture file: checksums that a kernel had left open are completed, and on
- * a wire hop a superframe is the wire packets that it becomes. One frame at a time, in memory that is used again.
+ * The frames of a sighting, as they are in a capture file: checksums that a kernel had left open are completed; on a
+ * wire hop a superframe is the wire packets that it becomes, and UDP's is so on every hop: TCP has no message boundaries
+ * that one long segment could hide, UDP has. One frame at a time, in memory that is used again.
  */
 import { Cutter } from '../encap/cut.ts';
 import { Arena } from '../packet/arena.ts';
@@ -45,9 +46,8 @@ export class HopFrames {
     this.#snapLen = snapLen;
     this.#segments = 0; // the one before may not have been asked for all
     const whole = sighting.captured === sighting.wireLen;
-    if (sighting.gsoSize > 0 && sighting.innerOffset > 0 && (whole || sighting.kept !== KEPT_ALL)) {
-      if (this.#beginCutting(sighting)) return;
-    }
+    const several = sighting.gsoSize > 0 && (sighting.innerOffset > 0 || sighting.partialOffset === UDP_CHECKSUM);
+    if (several && (whole || sighting.kept !== KEPT_ALL) && this.#beginCutting(sighting)) return;
     this.#single = true;
     this.wireLen = sighting.wireLen;
     this.len = Math.min(sighting.captured, snapLen);
@@ -79,7 +79,7 @@ export class HopFrames {
     this.at = cutter.outAt - this.#innerOffset;
     this.wireLen = this.#innerOffset + (pkt.payloadAt - pkt.at) + payloadLen;
     this.len = Math.min(this.#innerOffset + cutter.outLen, this.#snapLen);
-    if (this.wireLen !== this.#outerFor) this.#writeOuter(); // all segments but the last have the same
+    if (this.#innerOffset > 0 && this.wireLen !== this.#outerFor) this.#writeOuter(); // all but the last have the same
     return true;
   }
 

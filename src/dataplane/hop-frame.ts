@@ -6,7 +6,7 @@ import { IPV4_HEADER_LEN, ipv4HeaderLen, ipv4Protocol } from '../wire/ipv4.ts';
 import { IPV6_HEADER_LEN, ipv6NextHeader } from '../wire/ipv6.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { tcpHeaderLen } from '../wire/tcp.ts';
-import { UDP_HEADER_LEN } from '../wire/udp.ts';
+import { UDP_CHECKSUM, UDP_HEADER_LEN } from '../wire/udp.ts';
 
 export class HopFrame {
   at = 0;
@@ -44,13 +44,14 @@ export class HopFrame {
   }
 
   /**
-   * Decides what is kept. A superframe stays whole on a pod's hop, but on a wire it becomes wire packets, and
-   * `snapLen` is the length of each: the headers are kept once, and of every segment the part that fits behind them.
+   * Decides what is kept. TCP's superframe stays whole on a pod's hop, but on a wire it becomes wire packets, and UDP's
+   * is several datagrams everywhere. `snapLen` is then the length of each: the headers are kept once, and of every
+   * segment the part that fits behind them.
    */
   cut(pkt: Packet, snapLen: number): void {
     this.captured = Math.min(this.available, snapLen);
     this.kept = KEPT_ALL;
-    if (this.gsoSize === 0 || this.innerOffset === 0) return;
+    if (this.gsoSize === 0 || (this.innerOffset === 0 && pkt.partialOffset !== UDP_CHECKSUM)) return;
     const headerLen = this.innerOffset + superframeHeaderLen(pkt.view, this.at + this.innerOffset);
     const kept = this.available < this.len ? 0 : Math.max(0, snapLen - headerLen);
     if (headerLen === this.innerOffset || kept >= this.gsoSize || headerLen >= this.available) {

@@ -170,7 +170,28 @@ describe('a superframe', () => {
   });
 
   for (const version of [4, 6] as const) {
-    test(`at a pod stays whole, its checksum completed: IPv${version}`, () => {
+    test(`of UDP is its datagrams at a pod too, for every length: IPv${version}`, () => {
+      const one = new CapturedWorld();
+      const spec = { destination: far[version], protocol: 'udp', payload: 250, gsoSize: 100, id: 7 } as const;
+      const source = places.web.addresses[version === 4 ? 0 : 1];
+      const macs = { sourceMac: places.web.mac, destinationMac: '02:70:00:00:00:01' };
+      const whole = slowSegments(buildFrame({ ...spec, ...macs, source, checksum: 'partial' }), 100);
+      const field = layoutOf(whole[0]!).l4 + 6;
+      expect(whole.map(({ length }) => length - field - 2)).toEqual([100, 100, 50]);
+      for (let snapLen = 1; snapLen <= whole[0]!.length + 1; snapLen++) {
+        const tap = one.tap({ hops: [WEB], snapLen });
+        one.world.send('web', spec);
+        one.captures.stop(tap.capture);
+        const wanted = whole.map((bytes) => {
+          const copy = bytes.slice(0, snapLen);
+          if (snapLen < whole[0]!.length) copy.fill(0, field, field + 2);
+          return { bytes: copy, wireLen: bytes.length };
+        });
+        expect(shown(tap.seen()[0]!.sighting, snapLen), `${snapLen} bytes`).toEqual(wanted);
+      }
+    });
+
+    test(`of TCP stays whole at a pod, its checksum completed: IPv${version}`, () => {
       const one = new CapturedWorld();
       const tap = one.tap({ hops: [WEB] });
       const spec = { destination: far[version], payload: 3000, gsoSize: 1000 };
