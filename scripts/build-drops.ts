@@ -26,6 +26,12 @@ export function renderDrops(): string {
     '',
     ...table(['Reason', 'Meaning'], consumed),
     '',
+    '## Lost before a node had it',
+    '',
+    'What never came to a node has no story. A pod that sends faster than its node reads fills the queue of its interface,',
+    'and its own kernel discards the rest: `podwire exec POD -- ip -s link show eth0` counts them as TX dropped, and so',
+    'does `podwire bench`. The wire between two nodes has such a queue too, of 2,000 packets.',
+    '',
   ].join('\n');
 }
 

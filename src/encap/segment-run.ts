@@ -203,12 +203,11 @@ export class SegmentRun {
     return (this.#flags & ~(TcpFlag.Ece | TcpFlag.Psh)) === TcpFlag.Ack ? headerLen : 0;
   }
 
-  /** The same of a UDP packet with a checksum: a superframe cannot do without. */
+  /** The same of a UDP packet. */
   #readUdp(at: number, l4Len: number): number {
     const l4At = at + this.#l4Offset;
     this.#flags = 0;
-    if (udpCheckedLen(this.#view, l4At, l4Len) !== l4Len) return 0;
-    return this.#view.getUint16(l4At + UDP_CHECKSUM) === 0 ? 0 : UDP_HEADER_LEN;
+    return udpCheckedLen(this.#view, l4At, l4Len) === l4Len ? UDP_HEADER_LEN : 0;
   }
 
   /** Is it the segment that comes next: same headers, this sequence number, sound lengths and sums? */
@@ -253,7 +252,7 @@ export class SegmentRun {
     }
     const l4Len = pkt.len - this.#l4Offset;
     if (this.#protocol === Protocol.Udp && this.#view.getUint16(pkt.at + this.#l4Offset + UDP_CHECKSUM) === 0) {
-      return false; // in a run that has checksums
+      return false; // it has none, and a superframe cannot do without: zeros may add up to the right sum yet
     }
     return foldSum(this.#arena.sum(pkt.at + this.#l4Offset, l4Len) + this.#pseudo + l4Len) === 0xffff;
   }

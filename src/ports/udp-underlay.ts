@@ -6,7 +6,7 @@
 
 import { Cutter } from '../encap/cut.ts';
 import { Merger } from '../encap/merge.ts';
-import { SOURCES, sourceOf } from '../encap/outer.ts';
+import { sourceOf } from '../encap/outer.ts';
 import { vxlanHoldsOne } from '../encap/vxlan.ts';
 import type { Arena } from '../packet/arena.ts';
 import { CONTINUE, Drop, type Outcome } from '../packet/outcome.ts';
@@ -30,6 +30,7 @@ import { loadIpv4, loadIpv6 } from '../wire/address.ts';
 import { VXLAN_PORT } from '../wire/vxlan.ts';
 import { Activity, type ActivityWord } from './activity.ts';
 import { type DatagramRow, DatagramRows } from './datagram-rows.ts';
+import { openPool } from './udp-pool.ts';
 import type { Lost, UnderlayPort } from './underlay.ts';
 import { WireCounters } from './wire-counters.ts';
 
@@ -39,15 +40,10 @@ const SEND_BUFFER_BYTES = 8 << 20;
 const RECEIVE_MAX = 65_536;
 /** Room in front of the first datagram for the virtio header of the TAP it may leave by. */
 const HEADROOM = 64 + 2;
-/** Sockets to send from, and the dynamic port range that RFC 7348 recommends. */
-const POOL_PORT_FIRST = 49_152;
-const POOL_PORTS = 16_384;
 
 const IPPROTO_IP = 0;
 const IP_TOS = 1;
-const IP_MTU_DISCOVER = 10;
 const IP_RECVTOS = 13;
-const IP_PMTUDISC_PROBE = 3;
 const AF_INET = 2;
 const SOCKADDR_SLOT = 32;
 /** In struct sockaddr_in and sockaddr_in6 alike. */
@@ -72,6 +68,8 @@ export interface UnderlayOptions {
   /** Is told of frames that were taken and could not be sent. */
   readonly lost: Lost;
   readonly activity: ActivityWord;
+  /** sendmsg(2), as `sys/io.ts` has it; a test may refuse in its place. */
+  readonly send?: typeof sendMessage;
 }
 
 export class UdpUnderlay implements UnderlayPort {
@@ -92,11 +90,15 @@ export class UdpUnderlay implements UnderlayPort {
   readonly #merge: boolean;
   readonly #rows: DatagramRows | undefined;
   readonly #lost: Lost;
+  readonly #sendMessage: typeof sendMessage;
   #segmentation: boolean;
+  /** The kernel would not cut what it was given last: nothing of it has left. */
+  #uncut = false;
+  /** Datagrams of the last `#sendSeveral` that have not left. */
+  #unsent = 0;
   /** Socket addresses of the endpoints, one slot each; replaced whole. */
   #addressesAt = 0;
   #addressesCapacity = 0;
-  #addressLen = 16;
   #outerTos = 0;
   #outerPort = 0;
   /** Segment size inside a datagram that is one superframe; else 0. */
@@ -108,6 +110,7 @@ export class UdpUnderlay implements UnderlayPort {
     this.#arena = arena;
     this.#activity = options.activity;
     this.#lost = options.lost;
+    this.#sendMessage = options.send ?? sendMessage;
     this.#merger = new Merger(arena);
     this.#cutter = new Cutter(arena);
     this.#slotAt = arena.reserve(HEADROOM + RECEIVE_MAX);
@@ -119,7 +122,7 @@ export class UdpUnderlay implements UnderlayPort {
     this.receiveFd = receiver.fd;
     setOption(receiver.fd, IPPROTO_IP, IP_RECVTOS, 1);
     this.#merge = options.merging && receiver.gro;
-    const pool = openPool(options, socket.sendBufferBytes);
+    const pool = openPool(options.address, options.random, socket.sendBufferBytes);
     this.#sendFds = pool.map(({ fd }) => fd);
     this.#sendPorts = pool.map(({ port }) => port);
     this.#segmentation = options.offload && supportsSegmentation(this.#sendFds[0]!);
@@ -139,7 +142,8 @@ export class UdpUnderlay implements UnderlayPort {
     }
     for (const [i, address] of addresses.entries()) {
       const at = this.#addressesAt + i * SOCKADDR_SLOT;
-      this.#addressLen = writeSocketAddress(this.#arena.view, at, address, VXLAN_PORT);
+      const length = writeSocketAddress(this.#arena.view, at, address, VXLAN_PORT);
+      this.#arena.words[(this.#sendHeaderAt + MessageHeader.nameLength) >> 2] = length; // one family for all
     }
   }
 
@@ -181,7 +185,7 @@ export class UdpUnderlay implements UnderlayPort {
       const segments = cutter.next(this.#segmentation ? most : 1);
       if (segments === 0) return CONTINUE;
       const { outAt, outLen, segmentBytes } = cutter;
-      const outcome = this.#send(endpoint, source, tos, outAt, outLen, segments, segmentBytes);
+      const outcome = this.#sendSeveral(endpoint, source, tos, outAt, outLen, segments, segmentBytes);
       if (outcome !== CONTINUE) return outcome;
     }
   }
@@ -230,13 +234,35 @@ export class UdpUnderlay implements UnderlayPort {
   }
 
   #sendRow({ endpoint, source, tos, at, len, count, stride }: DatagramRow): Outcome {
-    if (this.#segmentation || count === 1) return this.#send(endpoint, source, tos, at, len, count, stride);
-    for (let i = 0; i < count; i++) {
-      const offset = i * stride;
-      const outcome = this.#send(endpoint, source, tos, at + offset, Math.min(stride, len - offset), 1, 0);
-      if (outcome !== CONTINUE) this.#lost(1, outcome);
-    }
+    const outcome = this.#sendSeveral(endpoint, source, tos, at, len, count, stride);
+    if (outcome !== CONTINUE) this.#lost(this.#unsent, outcome);
     return CONTINUE;
+  }
+
+  /** In one send, or one by one where the kernel does not cut it. Tells why the last of the `#unsent` has not left. */
+  #sendSeveral(
+    endpoint: number,
+    source: number,
+    tos: number,
+    at: number,
+    len: number,
+    count: number,
+    stride: number,
+  ): Outcome {
+    if (this.#segmentation) {
+      const outcome = this.#send(endpoint, source, tos, at, len, count, stride);
+      this.#unsent = outcome === CONTINUE ? 0 : count;
+      if (!this.#uncut) return outcome;
+    }
+    this.#unsent = 0;
+    let reason: Outcome = CONTINUE;
+    for (let offset = 0; offset < len; offset += stride) {
+      const outcome = this.#send(endpoint, source, tos, at + offset, Math.min(stride, len - offset), 1, 0);
+      if (outcome === CONTINUE) continue;
+      reason = outcome;
+      this.#unsent++;
+    }
+    return reason;
   }
 
   /** @param segments datagrams of `segmentBytes` each, the last as long as there are bytes. */
@@ -257,8 +283,9 @@ export class UdpUnderlay implements UnderlayPort {
     words[(vector + 8) >> 2] = len;
     this.#writeControl(segments > 1 ? segmentBytes : 0, tos);
     this.#activity[0] = Activity.WriteUnderlay;
-    const n = sendMessage(this.#sendFds[source]!, base + header, 0);
+    const n = this.#sendMessage(this.#sendFds[source]!, base + header, 0);
     this.#activity[0] = Activity.Stories;
+    this.#uncut = false;
     if (n === len) {
       this.counters.countSent(segments, n);
       return CONTINUE;
@@ -266,9 +293,19 @@ export class UdpUnderlay implements UnderlayPort {
     this.counters.countSendFailure();
     if (n === -Errno.EAGAIN || n === -Errno.ENOBUFS) return Drop.UnderlayBusy;
     this.lastErrno = -n;
-    // A way out without checksum offload refuses to cut (EIO; EINVAL on some): never ask again, and lose this one.
-    if (segments > 1 && (n === -Errno.EIO || n === -Errno.EINVAL)) this.#segmentation = false;
+    if (segments > 1) this.#refuseToCut(-n);
     return Drop.UnderlayError;
+  }
+
+  /**
+   * What a message that is to be cut may be answered (udp_send_skb in net/ipv4/udp.c, udp_v6_send_skb in net/ipv6/udp.c).
+   * EIO is about the way out, which has no checksum offload or is an IPsec tunnel's: never ask again. EINVAL and EMSGSIZE
+   * are about this one: a segment longer than the path's MTU (EINVAL before Linux 6.14), or too many of them, as 64 full
+   * ones are before Linux 5.16 (158390e45612).
+   */
+  #refuseToCut(errno: number): void {
+    if (errno === Errno.EIO) this.#segmentation = false;
+    this.#uncut = errno === Errno.EIO || errno === Errno.EINVAL || errno === Errno.EMSGSIZE;
   }
 
   #prepareHeaders(): void {
@@ -282,7 +319,6 @@ export class UdpUnderlay implements UnderlayPort {
     words[(vector + 8) >> 2] = RECEIVE_MAX;
     this.#writePointer(receive + MessageHeader.control, vector + 16);
     const send = this.#sendHeaderAt;
-    words[(send + MessageHeader.nameLength) >> 2] = this.#addressLen;
     this.#writePointer(send + MessageHeader.vectors, send + SEND_VECTOR);
     words[(send + MessageHeader.vectorCount) >> 2] = 1;
     this.#writePointer(send + MessageHeader.control, send + SEND_CONTROL);
@@ -340,21 +376,4 @@ export class UdpUnderlay implements UnderlayPort {
     this.#arena.words[at >> 2] = address | 0;
     this.#arena.words[(at >> 2) + 1] = (address / 0x1_0000_0000) | 0;
   }
-}
-
-/** Send-only sockets on free ports of the dynamic range; the underlay must not fragment (RFC 7348 section 4.3). */
-function openPool(options: UnderlayOptions, sendBufferBytes: number): { fd: number; port: number }[] {
-  const pool: { fd: number; port: number }[] = [];
-  let attempts = 0;
-  while (pool.length < SOURCES) {
-    const port = POOL_PORT_FIRST + ((options.random() >>> 0) % POOL_PORTS);
-    try {
-      const { fd } = openUdp({ address: options.address, port, receiveBufferBytes: 0, sendBufferBytes, gro: false });
-      setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
-      pool.push({ fd, port });
-    } catch (error) {
-      if ((error as { code?: string }).code !== 'EADDRINUSE' || ++attempts > 100) throw error;
-    }
-  }
-  return pool;
 }

@@ -110,7 +110,7 @@ export function openUdp(options: {
   }
 }
 
-/** Does this kernel cut messages into datagrams (UDP_SEGMENT)? The way out may still refuse: EIO or EINVAL on sending. */
+/** Does this kernel cut messages into datagrams (UDP_SEGMENT)? The way out may still refuse: EIO on sending. */
 export function supportsSegmentation(fd: number): boolean {
   const supported = setOption(fd, SOL_UDP, UDP_SEGMENT, 1400) === 0;
   if (supported) setOption(fd, SOL_UDP, UDP_SEGMENT, 0);

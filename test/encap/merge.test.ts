@@ -8,7 +8,7 @@ import { fixFrame, slowSegments } from '../oracle/slow-segmenter.ts';
 import { buildFrame, type FrameSpec, joined } from '../support/frames.ts';
 import { expectSound, merge } from '../support/merging.ts';
 import { withRandom } from '../support/random.ts';
-import { randomSpec } from '../support/random-frames.ts';
+import { randomSpec, withZeroChecksum } from '../support/random-frames.ts';
 
 const ACK = 0x10;
 const vxlanHeader = [8, 0, 0, 0, 0, 0, 77, 0];
@@ -338,6 +338,16 @@ describe('packets of one UDP flow', () => {
       expect(sizesOf(specs)).toEqual(want.length === 2 ? [3] : want);
     });
   }
+
+  test('without a checksum are left alone, also where the sum would be right by chance', () => {
+    for (const common of [{}, v6]) {
+      const plain = packets(4, common).map((spec) => withZeroChecksum(spec));
+      const bare = plain.map((spec): FrameSpec => ({ ...spec, checksum: 'none' }));
+      expect(sizesOf(plain)).toEqual([4]);
+      expect(sizesOf(bare)).toEqual([1, 1, 1, 1]);
+      expect(sizesOf([plain[0]!, plain[1]!, bare[2]!, plain[3]!])).toEqual([2, 1, 1]);
+    }
+  });
 
   test('a wrong bit in the third one', () => {
     for (const at of [8 + 34 + 7, 8 + 42 + 21]) {

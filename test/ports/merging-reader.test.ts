@@ -9,8 +9,10 @@ import { type Random, withRandom } from '../support/random.ts';
 const EIO = -5;
 const IP_LEN_MAX = 61_600;
 
+/** A frame, and where in it virtio asks for a checksum, when that is not where the frame's own is. */
+type FrameInput = FrameSpec & { readonly partialAt?: readonly [start: number, offset: number] };
 /** What a source brings: a frame, or a result without one. */
-type Input = FrameSpec | number;
+type Input = FrameInput | number;
 
 const arena = new Arena(4 << 20);
 const scratch = newPacket();
@@ -32,8 +34,7 @@ class Source implements FrameSource {
     writeFrame(scratch, input);
     arena.bytes.set(frameBytes(scratch), at);
     Object.assign(pkt, { at, len: scratch.len, checksum: scratch.checksum, gsoSize: scratch.gsoSize });
-    pkt.partialStart = scratch.partialStart;
-    pkt.partialOffset = scratch.partialOffset;
+    [pkt.partialStart, pkt.partialOffset] = input.partialAt ?? [scratch.partialStart, scratch.partialOffset];
     pkt.outerLen = 99;
     return 1;
   }
@@ -126,6 +127,27 @@ describe('frames of one UDP flow', () => {
     reader.merging = false;
     expect(drain(new Source([0, 1].map((i) => ({ flags: 16, sequence: i * 9, payload: 9 }))))).toEqual([1, 1]);
     reader.merging = true;
+  });
+});
+
+describe('an unfinished checksum further in, as of a tunnel that the pod has of its own', () => {
+  const tcp = (i: number, more: FrameInput = {}): FrameInput => ({
+    ...{ flags: 16, id: i, sequence: i * 60, payload: 60, checksum: 'partial' as const },
+    ...more,
+  });
+  // Ethernet and IPv4 are 34 bytes; VXLAN's inner TCP would be another 50 on.
+  test.each<[string, (i: number, more?: FrameInput) => FrameInput, [number, number]]>([
+    ['UDP, of inner UDP', udp, [84, 6]],
+    ['UDP, of inner TCP', udp, [84, 16]],
+    ['UDP, in another field', udp, [34, 16]],
+    ['TCP, of inner TCP', tcp, [84, 16]],
+    ['TCP, in another field', tcp, [34, 6]],
+  ])('%s', (_, of, partialAt) => {
+    expect(drain(new Source([of(0), of(1), of(2)]))).toEqual([3]);
+    drain(new Source(flow(0, 3)));
+    expect(drain(new Source([of(0, { partialAt }), of(1, { partialAt }), of(2, { partialAt })]))).toEqual([1, 1, 1]);
+    drain(new Source(flow(0, 3)));
+    expect(drain(new Source([of(0), of(1), of(2, { partialAt }), of(3), of(4)]))).toEqual([2, 1, 2]);
   });
 });
 
