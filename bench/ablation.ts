@@ -1,12 +1,10 @@
 /**
  * Question: what is each technique worth? podwire with all of them is the rival of podwire with one left out, interleaved,
- * on the workloads where it matters; and of podwire on wire-sized frames, and over UDP sockets. As root.
- *
- *     npm run build && npm run bench:ablation -- [--quick] [--rounds 10] [--seconds 5] [--only stream,packets]
- *         [--contenders all,without-merge] [--wires superframe,mtu] [--out DIR]
+ * on the workloads where it matters; and of podwire on wire-sized frames, and over UDP sockets. Usage: --help.
  */
 import { type Technique, techniques } from '../src/nodes/techniques.ts';
-import { readOptions } from './peers/options.ts';
+import { commandLine } from './command-line.ts';
+import { OPTIONS_USAGE, readOptions } from './peers/options.ts';
 import { packetsWorkload } from './peers/packets.ts';
 import type { Peer } from './peers/peer.ts';
 import { roundTripWorkload } from './peers/round-trip.ts';
@@ -58,9 +56,18 @@ const variants: readonly Variant[] = [
   variant('udp-without-simd', { underlay: 'udp', without: ['simd'] }, { plain: 'udp', workloads: ['stream'] }),
 ];
 
-const options = readOptions(process.argv.slice(2), {
-  workloads: workloadNames,
-  contenders: variants.map(({ name }) => name),
+const usage = `Usage: npm run bench:ablation -- [OPTION...]
+
+What each technique of podwire is worth: clusters with all of them, and with one left out, round by round. An hour with
+everything, with --quick 15 minutes; needs root and npm run build.
+
+${OPTIONS_USAGE}
+  workloads: ${workloadNames.join(', ')}
+  contenders: ${variants.map(({ name }) => name).join(', ')}
+`;
+
+const options = commandLine(usage, (words) => {
+  return readOptions(words, { workloads: workloadNames, contenders: variants.map(({ name }) => name) });
 });
 const asked = workloadNames.filter((name) => options.workloads.includes(name));
 

@@ -1,8 +1,6 @@
 /**
  * Question: what does a capture cost? In the loop: a packet's story while both of its hops are captured, beside the same
- * story without. And on the command line: a wire packet of a superframe into pcapng, with its comment.
- *
- *     npm run bench:capture
+ * story without. And on the command line: a wire packet of a superframe into pcapng, with its comment. Usage: --help.
  */
 import { Bench } from 'tinybench';
 import { PcapngWriter } from '../src/capture/pcapng-writer.ts';
@@ -14,7 +12,14 @@ import { monotonicNs } from '../src/nodes/monotonic.ts';
 import { Way, way } from '../src/packet/way.ts';
 import { createRing, RingReader } from '../src/recording/ring.ts';
 import { Sighting, SightingBytes } from '../src/recording/sighting.ts';
+import { commandLine, noOptions } from './command-line.ts';
 import { dp, LOOPS, MSS, prepare, SEGMENTS, story } from './one-node.ts';
+
+const usage = `Usage: npm run bench:capture
+
+What a capture costs: a packet's story captured and not, and writing a packet into pcapng. In memory, some 15 s, no root.
+`;
+commandLine(usage, noOptions);
 
 /** What a node has by default. */
 const RING_BYTES = 16 << 20;

@@ -2,7 +2,8 @@
  * The rival: the same rules in order, one after the other until one matches, as kube-proxy's iptables mode has them
  * (pkg/proxy/iptables/proxier.go of Kubernetes). A list of Services (address, protocol, port); of each a list of endpoints,
  * of which every rule but the last takes its share of what comes to it (`statistic --mode random --probability 1/n`, then
- * 1/(n-1), …); a chain of policies (network, ports). And a list of connections, as none has it, to compare a table with.
+ * 1/(n-1), …); a chain of policies (network, ports). Connections are none of it: kube-proxy's are the kernel's conntrack,
+ * which is a hash table too.
  */
 const SERVICE_WORDS = 4;
 const ENDPOINT_WORDS = 3;
@@ -16,19 +17,15 @@ export class RulesInOrder {
   readonly #endpoints: Int32Array;
   /** Network, mask, first port, last port. */
   readonly #policies: Int32Array;
-  /** Source, destination, ports, protocol; two for each connection, one for each direction. */
-  readonly #connections: Int32Array;
   #serviceWords = 0;
   #endpointWords = 0;
   #policyWords = 0;
-  #connectionWords = 0;
   #random = 1;
 
-  constructor(services: number, endpoints: number, policies: number, connections: number) {
+  constructor(services: number, endpoints: number, policies: number) {
     this.#services = new Int32Array(services * SERVICE_WORDS);
     this.#endpoints = new Int32Array(endpoints * ENDPOINT_WORDS);
     this.#policies = new Int32Array(policies * POLICY_WORDS);
-    this.#connections = new Int32Array(connections * 2 * CONNECTION_WORDS);
   }
 
   addService(address: number, protocolPort: number, endpoints: readonly number[], port: number): void {
@@ -46,16 +43,8 @@ export class RulesInOrder {
     this.#policyWords += POLICY_WORDS;
   }
 
-  addConnection(source: number, destination: number, ports: number, protocol: number): void {
-    const reversed = (ports << 16) | (ports >>> 16);
-    const words = [source, destination, ports, protocol, destination, source, reversed, protocol];
-    this.#connections.set(words, this.#connectionWords);
-    this.#connectionWords += words.length;
-  }
-
-  /** The whole look-up of a connection's first packet: index of the endpoint that it goes to, or negative: denied. */
-  decide(source: number, destination: number, ports: number, protocol: number): number {
-    if (this.findConnection(source, destination, ports, protocol) >= 0) return -3;
+  /** What rules say to a connection's first packet: index of the endpoint that it goes to, or negative: denied. */
+  decide(destination: number, ports: number, protocol: number): number {
     const service = this.findService(destination, (protocol << 16) | (ports & 0xffff));
     if (service < 0) return -2;
     const endpoint = this.chooseEndpoint(service);
@@ -92,15 +81,6 @@ export class RulesInOrder {
     return false;
   }
 
-  findConnection(source: number, destination: number, ports: number, protocol: number): number {
-    const connections = this.#connections;
-    for (let at = 0; at < connections.length; at += CONNECTION_WORDS) {
-      if (connections[at] !== source || connections[at + 1] !== destination) continue;
-      if (connections[at + 2] === ports && connections[at + 3] === protocol) return at;
-    }
-    return -1;
-  }
-
   /** Every rule draws for itself, as `statistic` does. */
   chooseEndpoint(service: number): number {
     const last = this.#services[service + 2]! + (this.#services[service + 3]! - 1) * ENDPOINT_WORDS;
@@ -117,5 +97,32 @@ export class RulesInOrder {
     x ^= x << 5;
     this.#random = x;
     return x >>> 0;
+  }
+}
+
+/** Connections in a list, as nobody has them: only so that it can be seen what a table spares. */
+export class ListOfConnections {
+  /** Source, destination, ports, protocol; two for each connection, one for each direction. */
+  readonly #words: Int32Array;
+  #used = 0;
+
+  constructor(connections: number) {
+    this.#words = new Int32Array(connections * 2 * CONNECTION_WORDS);
+  }
+
+  add(source: number, destination: number, ports: number, protocol: number): void {
+    const reversed = (ports << 16) | (ports >>> 16);
+    const words = [source, destination, ports, protocol, destination, source, reversed, protocol];
+    this.#words.set(words, this.#used);
+    this.#used += words.length;
+  }
+
+  has(source: number, destination: number, ports: number, protocol: number): boolean {
+    const words = this.#words;
+    for (let at = 0; at < words.length; at += CONNECTION_WORDS) {
+      if (words[at] !== source || words[at + 1] !== destination) continue;
+      if (words[at + 2] === ports && words[at + 3] === protocol) return true;
+    }
+    return false;
   }
 }

@@ -35,6 +35,8 @@ export interface Row {
 export interface Answer {
   readonly question: Question;
   readonly rows: readonly Row[];
+  /** What else the machine did meanwhile, where it was too much. */
+  readonly noise: readonly string[];
 }
 
 export const TITLES = {
@@ -47,43 +49,48 @@ export const TITLES = {
 
 const GOAL_NS = 3000;
 
-const HEAD = [
-  'Services',
-  'endpoints',
-  'policies',
-  'flows',
-  'podwire, ns (best)',
-  'in order, ns (best)',
-  'Services compiled, ms',
-  'one changed, ms',
-  'policies compiled, ms',
-  'memory, MB',
-];
+/** What the rival is called: of flows, it is none that anybody has. */
+function rivalOf({ name }: Question): string {
+  return name === 'flows' ? 'list of connections (nobody has one)' : 'in order';
+}
 
-export function rowWords(rows: readonly Row[]): string[][] {
+/** A line, or nothing. */
+export function noiseWords({ noise }: Answer): string {
+  return noise.length === 0 ? '' : `NOISY, not to be trusted: ${noise.join('; ')}\n`;
+}
+
+export function rowWords({ question, rows }: Answer): string[][] {
+  const head = ['Services', 'endpoints', 'policies', 'flows', 'podwire, ns (best)', `${rivalOf(question)}, ns (best)`];
+  head.push('Services compiled, ms', 'one changed, ms', 'policies compiled, ms', 'memory, MB');
   const words = ({ best, median }: Figures) => `${numberWords(Math.round(median))} (${numberWords(Math.round(best))})`;
   const cells = rows.map(({ size, ours, inOrder, servicesMs, oneServiceMs, policiesMs, megabytes }) => {
     const counts = [size.services, size.services * size.endpoints, size.policies, size.flows];
     const times = [servicesMs, oneServiceMs, policiesMs].map((ms) => ms.toFixed(1));
     return [...counts.map(numberWords), words(ours), words(inOrder), ...times, megabytes.toFixed(0)];
   });
-  return [HEAD, ...cells];
+  return [head, ...cells];
 }
 
 /** Both lines over what grows; of everything at once there is no line. */
-export function plotOf({ question: { name, x, place }, rows }: Answer): string | undefined {
+export function plotOf(answer: Answer): string | undefined {
+  const { question, rows } = answer;
+  const { name, x, place } = question;
   if (name === 'together') return undefined;
+  const rival =
+    name === 'flows'
+      ? 'The list of connections is nobody’s, conntrack is a hash table: it shows what O(n) would cost.'
+      : 'In order: the look-up alone, one rule after the other.';
   return linePlot({
     title: TITLES[name],
     subtitle:
-      'First packet from a pod to a Service. podwire: the whole story, from validation to encapsulated and in the ' +
-      'connection table. In order: the look-up alone, one rule after the other. Medians.',
+      `${noiseWords(answer).replace('\n', '. ')}First packet from a pod to a Service. podwire: the whole story, from validation to ` +
+      `encapsulated and in the connection table. ${rival} Medians.`,
     x: { label: x, log: true },
     y: { label: 'ns per packet', log: true, from: 100 },
     series: [
       { name: 'podwire, whole story', points: rows.map(({ size, ours }) => [place(size), ours.median]) },
       {
-        name: 'in order, look-up',
+        name: name === 'flows' ? 'a list that nobody has' : 'in order, look-up',
         points: rows.map(({ size, inOrder }) => [place(size), inOrder.median]),
         dashed: true,
       },
@@ -93,9 +100,12 @@ export function plotOf({ question: { name, x, place }, rows }: Answer): string |
 
 export function report(answers: readonly Answer[], turns: number): { markdown: string; sentences: string[] } {
   const sentences = answers.map(sentenceOf);
-  const parts = answers.map(({ question: { name }, rows }, i) => {
+  const parts = answers.map((answer, i) => {
+    const { name } = answer.question;
     const picture = name === 'together' ? '' : `\n![${TITLES[name]}](flat-${name}.svg)\n`;
-    return `## ${TITLES[name]}\n\n${sentences[i]}\n${picture}\n${markdownTable(rowWords(rows))}\n`;
+    const noise = noiseWords(answer);
+    const words = `${noise === '' ? '' : `**${noise.trim()}**\n\n`}${sentences[i]}`;
+    return `## ${TITLES[name]}\n\n${words}\n${picture}\n${markdownTable(rowWords(answer))}\n`;
   });
   const markdown = [
     `# The first packet of a connection, ${new Date().toISOString().slice(0, 10)}`,
@@ -120,8 +130,8 @@ function sentenceOf({ question: { name, x, place }, rows }: Answer): string {
   return (
     `From ${numberWords(place(first.size))} to ${numberWords(place(last.size))} ${x} a new connection costs ` +
     `${numberWords(Math.round(first.ours.median))} to ${numberWords(Math.round(last.ours.median))} ns, ${times((row) => row.ours.median)} times as much; ` +
-    `looking it up in order ${times((row) => row.inOrder.median)} times as much ` +
-    `(${numberWords(Math.round(last.inOrder.median))} ns).`
+    `looking it up in ${name === 'flows' ? 'a list of connections, which nobody has,' : 'order'} ` +
+    `${times((row) => row.inOrder.median)} times as much (${numberWords(Math.round(last.inOrder.median))} ns).`
   );
 }
 
@@ -133,7 +143,9 @@ function methodWords(turns: number): string {
     `packets. Medians of ${turns} turns, the best in brackets; before, turns that do not count. Before and after, a turn`,
     'with closed Services among them is checked: both ways give the same answer. Every pod of the cluster (131,072 that serve) is',
     'an entry of its own in the table of identities; each policy lets one block of them in. Rules in order are typed arrays in',
-    'JavaScript, a few compares a rule; only their look-up is measured, without the rest of the story. Compile times are those of one run, memory is what the process grew by, rules in',
+    'JavaScript, a few compares a rule; only their look-up is measured, without the rest of the story, and without',
+    'connections, which are in a hash table there as well. Only by the number of flows, a list of them is searched before:',
+    'nobody has such a list, it shows what growing with n would be. Compile times are those of one run, memory is what the process grew by, rules in',
     'order and objects that tables are made of included.',
   ].join('\n');
 }

@@ -14,7 +14,7 @@ import type { ServiceSpec } from '../src/service/service-spec.ts';
 import { PrefixTable } from '../src/tables/prefix-table.ts';
 import { parseMac } from '../src/wire/ethernet.ts';
 import { Protocol } from '../src/wire/protocol.ts';
-import { RulesInOrder } from './flat-in-order.ts';
+import { ListOfConnections, RulesInOrder } from './flat-in-order.ts';
 
 export interface Size {
   readonly services: number;
@@ -23,6 +23,8 @@ export interface Size {
   readonly policies: number;
   /** In the connection table before anything is measured. */
   readonly flows: number;
+  /** Are they in a list beside it, too, which is searched before the rules in order? */
+  readonly listed: boolean;
 }
 
 /** Pods of the node, all of them clients: as many as a kubelet takes. */
@@ -55,6 +57,7 @@ export class World {
   readonly dp: Dataplane;
   readonly ports: readonly Port[];
   readonly inOrder: RulesInOrder;
+  readonly list: ListOfConnections | undefined;
   /** How long it took to make the tables of what a node is told. */
   readonly servicesMs: number;
   readonly policiesMs: number;
@@ -64,7 +67,8 @@ export class World {
 
   constructor(size: Size) {
     this.size = size;
-    this.inOrder = new RulesInOrder(size.services, size.services * size.endpoints, size.policies, size.flows);
+    this.inOrder = new RulesInOrder(size.services, size.services * size.endpoints, size.policies);
+    this.list = size.listed ? new ListOfConnections(size.flows) : undefined;
     this.dp = makeDataplane();
     this.ports = Array.from({ length: CLIENTS }, (_, index) => makePort(index));
     for (const [index, port] of this.ports.entries()) this.dp.pods[index] = port;

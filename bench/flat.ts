@@ -1,32 +1,50 @@
 /**
  * Question: does the first packet of a connection cost the same, however many Services, endpoints, policies and flows there
  * are? The whole story of a SYN from a pod to a Service, from validation to encapsulated and in the connection table; beside
- * it the look-up alone of the same packet in the same rules in order, as kube-proxy's iptables mode has them.
- *
- *     npm run bench:flat [-- --quick] [-- --only services,endpoints,policies,flows,together] [-- --out DIR]
+ * it the look-up alone of the same packet in the same rules in order, as kube-proxy's iptables mode has them. Usage: --help.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { formatTable } from '../src/cli/table.ts';
-import { plotOf, type Question, type Row, report, rowWords, TITLES } from './flat-report.ts';
+import { commandLine, readList } from './command-line.ts';
+import { type Answer, noiseWords, plotOf, type Question, type Row, report, rowWords, TITLES } from './flat-report.ts';
 import { beginWorlds, check, makeWorld, turn, turnInOrder } from './flat-turns.ts';
 import type { Size, World } from './flat-world.ts';
+import { lookAtMachine } from './peers/machine-usage.ts';
 import { quantile } from './peers/statistics.ts';
+import { awaitQuiet, noiseSince } from './quiet-machine.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    out: { type: 'string' },
-  },
+const usage = `Usage: npm run bench:flat -- [--quick] [--only LIST] [--out DIR] [--noisy]
+
+What the first packet of a connection costs, by the number of Services, endpoints, policies and flows; beside it the
+look-up alone in the same rules in order. Some minutes and some GB of memory, with --quick half a minute and 1 GB; no
+root.
+
+  --quick      fewer turns, and nothing above 100,000
+  --only LIST  of services, endpoints, policies, flows, together
+  --out DIR    also writes DIR/flat.md, and a plot of each
+  --noisy      goes on when the machine is too noisy to begin; what was noisy is marked either way
+`;
+
+const flags = commandLine(usage, (args) => {
+  const { values } = parseArgs({
+    args,
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      out: { type: 'string' },
+      noisy: { type: 'boolean', default: false },
+    },
+  });
+  return { ...values, only: readList(values.only, '--only', Object.keys(TITLES)) };
 });
 const TURNS = flags.quick ? 15 : 61;
 /** Before the turns that count: the code is compiled by then, and memory has been touched. */
 const WARM_TURNS = flags.quick ? 5 : 10;
 const LARGEST = flags.quick ? 100_000 : 1_000_000;
 
-const few: Size = { services: 10, endpoints: 10, policies: 0, flows: 0 };
+const few: Size = { services: 10, endpoints: 10, policies: 0, flows: 0, listed: false };
 const decades = (from: number, to: number): number[] => {
   return from > Math.min(to, LARGEST) ? [] : [from, ...decades(from * 10, to)];
 };
@@ -52,7 +70,7 @@ const questions: readonly Question[] = [
   {
     name: 'flows',
     x: 'flows in the table',
-    sizes: decades(1, 1_000_000).map((flows) => ({ ...few, flows })),
+    sizes: decades(1, 1_000_000).map((flows) => ({ ...few, flows, listed: true })),
     place: ({ flows }) => flows,
   },
   {
@@ -101,15 +119,15 @@ function spread(figures: readonly number[]): { best: number; median: number } {
   return { best: sorted[0]!, median: quantile(sorted, 0.5) };
 }
 
-const asked = flags.only?.split(',') ?? questions.map(({ name }) => name);
-const unknown = asked.filter((name) => !questions.some((question) => question.name === name));
-if (unknown.length > 0) throw new Error(`no such question: ${unknown.join(', ')}`);
+await awaitQuiet(flags.noisy);
 const answers = questions
-  .filter(({ name }) => asked.includes(name))
+  .filter(({ name }) => flags.only.includes(name))
   .map((question) => {
+    const before = lookAtMachine();
     const rows = answer(question);
-    console.log(`\n${TITLES[question.name]}\n${formatTable(rowWords(rows))}`);
-    return { question, rows };
+    const one: Answer = { question, rows, noise: noiseSince(before) };
+    console.log(`\n${TITLES[question.name]}\n${noiseWords(one)}${formatTable(rowWords(one))}`);
+    return one;
   });
 const { markdown, sentences } = report(answers, TURNS);
 console.log(`\n${sentences.join('\n')}`);

@@ -1,16 +1,13 @@
 /**
  * Question: beside what else carries packets between pods of two nodes on this machine, how fast is podwire, and what does
  * it cost? Throughput, small packets, round trips, the way through a Service with policy; on a wire that superframes cross
- * whole, and on one that only packets of the MTU cross. As root; scripts/install-rivals installs the others.
- *
- *     npm run build && npm run bench:peers -- [--quick] [--rounds 10] [--seconds 5] [--only stream,rtt]
- *         [--contenders podwire,kernel-vxlan] [--wires superframe,mtu] [--congestion NAME] [--out DIR]
+ * whole, and on one that only packets of the MTU cross. Usage: --help.
  */
-
+import { commandLine } from './command-line.ts';
 import { catalogue, plainOf, type WorkloadName, workloadNames } from './peers/catalogue.ts';
 import { enterPodWorkload } from './peers/enter-pod.ts';
 import { goals } from './peers/goals.ts';
-import { readOptions } from './peers/options.ts';
+import { OPTIONS_USAGE, readOptions } from './peers/options.ts';
 import { packetsWorkload } from './peers/packets.ts';
 import type { Peer } from './peers/peer.ts';
 import { roundTripWorkload } from './peers/round-trip.ts';
@@ -20,9 +17,19 @@ import { serviceWorkload, streamWorkload } from './peers/stream.ts';
 import type { Workload } from './peers/workload.ts';
 import type { Wire } from './rivals/wire.ts';
 
-const options = readOptions(process.argv.slice(2), {
-  workloads: workloadNames,
-  contenders: catalogue.map(({ name }) => name),
+const usage = `Usage: npm run bench:peers -- [OPTION...]
+
+Throughput, small packets and round trips of podwire between pods of two nodes, beside all else on this machine that
+can do it, round by round. Two hours with everything, with --quick 20 minutes; needs root and npm run build.
+scripts/install-rivals installs the others; who is missing is left out, and named.
+
+${OPTIONS_USAGE}
+  workloads: ${workloadNames.join(', ')}
+  contenders: ${catalogue.map(({ name }) => name).join(', ')}
+`;
+
+const options = commandLine(usage, (words) => {
+  return readOptions(words, { workloads: workloadNames, contenders: catalogue.map(({ name }) => name) });
 });
 
 const makers: Readonly<Record<WorkloadName, (peers: readonly Peer[], setting: Setting) => Workload>> = {

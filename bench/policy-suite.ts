@@ -1,17 +1,24 @@
 /**
  * How long the 174 steps of the cyclonus corpus take: for each a new cluster of three nodes, its pods and policies, and
- * a packet conversation for each of its 486 pairs, protocols and ports. Needs PODWIRE_TESTDATA.
- *
- *     npm run bench:policy-suite [-- ROUNDS]
+ * a packet conversation for each of its 486 pairs, protocols and ports. Usage: --help.
  *
  * Built first, as users have it: tsx names every closure anew each time that it is made, which takes a third of the time.
  */
 import { createCluster } from '../src/podwire.ts';
 import { differences, policyObjects, readCyclonus, worldObjects } from '../test/sim/netpol-corpus.ts';
+import { commandLine, readRounds, refuse } from './command-line.ts';
+
+const usage = `Usage: npm run bench:policy-suite [-- ROUNDS]
+
+How long the 174 steps of the cyclonus corpus take in the simulator. ROUNDS, 5, of some seconds each; no root.
+PODWIRE_TESTDATA names the directory of the corpus.
+`;
 
 const NODES = 3;
-const rounds = Number(process.argv[2] ?? 5);
-const steps = readCyclonus(process.env['PODWIRE_TESTDATA']!).flatMap((one) => one.steps);
+const rounds = commandLine(usage, (words) => readRounds(words, 5));
+const testData = process.env['PODWIRE_TESTDATA'];
+if (testData === undefined) refuse('PODWIRE_TESTDATA is not set: the corpus is not part of podwire');
+const steps = readCyclonus(testData).flatMap((one) => one.steps);
 
 const seconds: number[] = [];
 for (let round = 0; round < rounds; round++) {

@@ -3,66 +3,109 @@
  * nodes in both directions and both families, every byte is compared with what was sent, while links lose and reorder,
  * connection tables are near full, captures run and policies change. Then the books must balance: every packet accounted
  * for, none held, memory and descriptors as before, connections gone. Exit status 1 when anything is wrong.
- *
- *     npm run build && npm run bench:soak -- [--gigabytes 50] [--phase NAME]... [--rounds 2] [--settle SECONDS] \
- *         [--out FILE]
- *
  * The rival is the sender itself: `--plant` has it flip one bit of a stream and one of a datagram, which must be found.
+ * Usage: --help.
  */
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { commandLine, EXIT_INTERRUPTED, readList, readNumber, requireBuild } from './command-line.ts';
 import { auditDatagrams, auditPackets, checkFootprints, settle } from './soak/audit.ts';
-import { type Footprint, SoakCluster } from './soak/cluster.ts';
+import { SoakCluster } from './soak/cluster.ts';
+import { type Footprints, leastOf } from './soak/footprint.ts';
 import { type Ends, type Phase, phases } from './soak/phases.ts';
+import { interruptedWords } from './soak/progress.ts';
 import { type ClusterResult, type PhaseResult, report } from './soak/report.ts';
-import { type Targets, Transfers } from './soak/transfers.ts';
+import { type Targets, Transfers, type Verified } from './soak/transfers.ts';
 
-const { values } = parseArgs({
-  options: {
-    gigabytes: { type: 'string', default: '50' },
-    /** Only these, with all the bytes. */
-    phase: { type: 'string', multiple: true },
-    rounds: { type: 'string', default: '2' },
-    seed: { type: 'string', default: '1' },
-    /** How long connections have to time out at the end; 0: nobody waits. */
-    settle: { type: 'string', default: '200' },
-    plant: { type: 'boolean', default: false },
-    out: { type: 'string' },
-  },
+const usage = `Usage: npm run bench:soak -- [OPTION...]
+
+Whether a cluster that carries gigabytes corrupts a byte or loses a buffer: links lose and reorder, tables are full,
+captures run, policies change, every byte is compared. 50 GB take 10 to 30 minutes; needs npm run build, no root.
+Ctrl-C ends it in some seconds and tells what was found so far. Exit status 1 when anything is wrong.
+
+  --gigabytes N  of all phases and rounds together (50)
+  --phase NAME   only this one, with all the bytes; may be repeated: ${phases.map(({ name }) => name).join(', ')}
+  --rounds N     each with every phase; memory is compared from three on (3)
+  --seed N       of streams and datagrams (1)
+  --settle S     how long connections have to time out at the end; 0: nobody waits (200)
+  --plant        spoils a bit of a stream and one of a datagram, which must be found
+  --out FILE     also writes the report there
+`;
+
+const values = commandLine(usage, (args) => {
+  const { values: given } = parseArgs({
+    args,
+    options: {
+      gigabytes: { type: 'string', default: '50' },
+      phase: { type: 'string', multiple: true },
+      rounds: { type: 'string', default: '3' },
+      seed: { type: 'string', default: '1' },
+      settle: { type: 'string', default: '200' },
+      plant: { type: 'boolean', default: false },
+      out: { type: 'string' },
+    },
+  });
+  return {
+    ...given,
+    gigabytes: readNumber(given.gigabytes, '--gigabytes', { most: 1e6 }),
+    rounds: Math.ceil(readNumber(given.rounds, '--rounds')),
+    seed: readNumber(given.seed, '--seed', { most: 2 ** 20 }),
+    settle: readNumber(given.settle, '--settle', { least: -1 }),
+    phase: readList(
+      given.phase?.join(','),
+      '--phase',
+      phases.map(({ name }) => name),
+    ),
+  };
 });
+requireBuild();
 const LOOK_MS = 5000;
 const BYTES_PER_GIGABYTE = 1e9;
 
 const problems: string[] = [];
+let interrupted = false;
+/** What is wrong after an interruption, it has done itself. */
 function wrong(what: string): void {
+  if (interrupted) return;
   problems.push(what);
   console.error(`WRONG: ${what}`);
 }
 
-const chosen = phases.filter(({ name }) => values.phase?.includes(name) ?? true);
-if (chosen.length < (values.phase?.length ?? 1)) {
-  console.error(`there is no such phase; there are ${phases.map(({ name }) => name).join(', ')}`);
-  process.exit(2);
-}
+const chosen = phases.filter(({ name }) => values.phase.includes(name));
 const shares = chosen.reduce((sum, { share }) => sum + share, 0);
-const rounds = Number(values.rounds);
+const { rounds } = values;
 const startMs = performance.now();
 let running: SoakCluster | undefined;
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    process.on('uncaughtException', () => {}); // whoever talks to the cluster that ends
-    void running?.down().finally(() => process.exit(1));
-  });
+const allTransfers: Transfers[] = [];
+const finished: PhaseResult[] = [];
+
+/** The verdict so far; then nothing is left. */
+async function interrupt(): Promise<void> {
+  if (interrupted) return;
+  interrupted = true;
+  process.on('uncaughtException', () => {}); // whoever talks to the cluster that ends
+  const sum = (of: keyof Verified) => allTransfers.reduce((total, { verified }) => total + verified[of], 0);
+  const bytes = { streamBytes: sum('streamBytes'), datagramBytes: sum('datagramBytes') };
+  console.log(interruptedWords({ ...bytes, phasesDone: finished.length, phases: chosen.length * rounds, problems }));
+  await running?.down();
+  process.exit(EXIT_INTERRUPTED);
 }
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void interrupt());
 
 /** A line every five seconds. */
-async function watch(cluster: SoakCluster, transfers: Transfers, over: AbortSignal): Promise<void> {
+async function watch(
+  cluster: SoakCluster,
+  transfers: Transfers,
+  looks: Footprints[],
+  over: AbortSignal,
+): Promise<void> {
   let before = bytesOf(transfers);
   let beforeMs = performance.now();
   while (!over.aborted) {
     await sleep(LOOK_MS, undefined, { signal: over }).catch(() => {});
     const [counters, footprints] = [await cluster.counters(), cluster.footprints()];
+    looks.push(footprints);
     const bytes = bytesOf(transfers);
     const nodes = Object.entries(counters).map(
       ([node, { connections, held }]) =>
@@ -116,7 +159,7 @@ async function runPhase(
   });
   const dropsBefore = await cluster.kernelDrops();
   const beganMs = performance.now();
-  const bytes = (Number(values.gigabytes) * BYTES_PER_GIGABYTE * phase.share) / shares / rounds;
+  const bytes = (values.gigabytes * BYTES_PER_GIGABYTE * phase.share) / shares / rounds;
   const plant = values.plant && phase === chosen[0] && round === 1;
   const sent = await transfers.send(bytes, to, phase.copies, plant);
   const seconds = (performance.now() - beganMs) / 1000;
@@ -139,25 +182,33 @@ async function runPhase(
 async function runCluster(flags: readonly string[], group: readonly Phase[]): Promise<ClusterResult> {
   console.error(`cluster: podwire up ${flags.join(' ')}`);
   const cluster = new SoakCluster();
+  const transfers = new Transfers(cluster, values.seed, wrong);
   running = cluster;
-  const marks: Record<string, Footprint>[] = [];
+  allTransfers.push(transfers);
+  const marks: Footprints[] = [];
+  const looks: Footprints[] = [];
   const results: PhaseResult[] = [];
   try {
     await cluster.up(flags);
     const connectionsBefore = await cluster.counters();
-    const transfers = new Transfers(cluster, Number(values.seed), wrong);
     await transfers.listen();
     const [a, b] = [await cluster.podAddresses('a'), await cluster.podAddresses('b')];
     marks.push(cluster.footprints());
     const over = new AbortController();
-    const watching = watch(cluster, transfers, over.signal);
+    const watching = watch(cluster, transfers, looks, over.signal);
     for (let round = 1; round <= rounds; round++) {
-      for (const phase of group) results.push(await runPhase(cluster, transfers, { a, b }, phase, round));
-      marks.push(cluster.footprints());
+      looks.length = 0;
+      for (const phase of group) {
+        const result = await runPhase(cluster, transfers, { a, b }, phase, round);
+        results.push(result);
+        finished.push(result);
+        looks.push(cluster.footprints());
+      }
+      marks.push(leastOf(looks));
     }
     const captured = group.some(({ name }) => name === 'capture');
     for (const what of checkFootprints(marks, captured)) wrong(what);
-    for (const what of await settle(cluster, connectionsBefore, Number(values.settle))) wrong(what);
+    for (const what of await settle(cluster, connectionsBefore, values.settle)) wrong(what);
     over.abort();
     await watching;
     marks.push(cluster.footprints());
@@ -173,7 +224,7 @@ for (const flags of new Set(chosen.map((phase) => phase.flags.join(' ')))) {
   const group = chosen.filter((phase) => phase.flags.join(' ') === flags);
   clusters.push(await runCluster(group[0]!.flags, group));
 }
-const text = report(clusters, problems, Number(values.gigabytes));
+const text = report(clusters, problems, values.gigabytes);
 console.log(text);
 if (values.out !== undefined) writeFileSync(values.out, text);
 process.exitCode = problems.length > 0 ? 1 : 0;

@@ -1,17 +1,26 @@
 /**
  * How long does it take from typing `podwire up` to the first HTTP answer through a Service? Three nodes, six pods, two
  * name servers; two ways to ask: `up -d` and then `exec` (three command lines), and `run` (one). The rival is the clock:
- * a second; and beside it what Node needs to start at all, of which every way contains several.
- *
- *     npm run build && npx tsx bench/start.ts [ROUNDS]
+ * a second; and beside it what Node needs to start at all, of which every way contains several. Usage: --help.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { commandLine, readRounds, refuse, requireBuild } from './command-line.ts';
+import { missingWords } from './rivals/rival.ts';
 
-const rounds = Number(process.argv[2] ?? 20);
+const usage = `Usage: npm run bench:start [-- ROUNDS]
+
+From \`podwire up\` to the first HTTP answer through a Service. ROUNDS, 20, of some 5 s each; needs npm run build and curl,
+no root.
+`;
+
+const rounds = commandLine(usage, (words) => readRounds(words, 20));
+requireBuild();
+const missing = missingWords([['curl', 'curl']]);
+if (missing !== undefined) refuse(missing);
 const podwire = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const home = mkdtempSync(join(tmpdir(), 'pwstart'));
 const manifest = join(home, 'six-pods.yaml');

@@ -1,6 +1,7 @@
 /** What a turn costs the machine, and how much of that its contender's own programs used. */
-import { type MachineLook, machineUse } from '../../src/measure/machine-use.ts';
+import { type MachineLook, type MachineUse, machineUse } from '../../src/measure/machine-use.ts';
 import { type ProcessTimes, readAllProcesses, readMachineTimes } from '../../src/measure/proc-stat.ts';
+import { seesEveryProcess } from '../../src/measure/vessel-processes.ts';
 import type { Noise } from './round-result.ts';
 
 export interface Usage extends Noise {
@@ -37,7 +38,22 @@ export function withDescendants(
 }
 
 /**
+ * In a container other processes cannot be seen: then all that the machine has done and ours have not is somebody else's.
+ *
  * @param own processes whose descendants, with them, are the benchmark's: the programs measured and what measures.
+ */
+export function useBetween(
+  before: MachineLook,
+  after: MachineLook,
+  own: readonly number[],
+  complete = seesEveryProcess(),
+): MachineUse {
+  const ours = withDescendants([...before.processes, ...after.processes], own);
+  return machineUse(before, after, ({ id }) => ours.has(id), complete);
+}
+
+/**
+ * @param own as for `useBetween`.
  * @param daemons those of them that make up the contender.
  */
 export function usageBetween(
@@ -45,9 +61,9 @@ export function usageBetween(
   after: MachineLook,
   own: readonly number[],
   daemons: readonly number[],
+  complete = seesEveryProcess(),
 ): Usage {
-  const ours = withDescendants([...before.processes, ...after.processes], own);
-  const { seconds, busySeconds, stealShare, foreignCores } = machineUse(before, after, ({ id }) => ours.has(id), true);
+  const { seconds, busySeconds, stealShare, foreignCores } = useBetween(before, after, own, complete);
   const used = ({ processes }: MachineLook) => {
     return processes.reduce((total, { id, own: cpu }) => (daemons.includes(id) ? total + cpu : total), 0);
   };

@@ -1,8 +1,19 @@
 /** The command line of `bench:peers` and `bench:ablation`. */
 import { parseArgs } from 'node:util';
+import { readList, readNumber } from '../command-line.ts';
 import type { Wire } from '../rivals/wire.ts';
 
 const wires = ['superframe', 'mtu'] as const satisfies readonly Wire[];
+
+export const OPTIONS_USAGE = `  --quick            3 rounds of 2 s
+  --rounds N         that count; one that warms up comes before them (10)
+  --seconds S        of one stream; of searches and pings in proportion (5)
+  --only LIST        workloads (all)
+  --contenders LIST  who takes part (all)
+  --wires LIST       of ${wires.join(', ')} (both)
+  --congestion NAME  TCP's, of who sends (the system's own)
+  --out DIR          for report, charts and raw results (a new directory in the temporary folder)
+`;
 
 export interface BenchOptions {
   readonly workloads: readonly string[];
@@ -45,19 +56,4 @@ export function readOptions(
     congestion: values.congestion,
     out: values.out,
   };
-}
-
-/** In the order in which they are known, not as they were asked for. */
-function readList<T extends string>(list: string | undefined, option: string, known: readonly T[]): T[] {
-  if (list === undefined) return [...known];
-  const asked = list.split(',');
-  const stranger = asked.find((name) => !known.some((one) => one === name));
-  if (stranger !== undefined) throw new Error(`${option} takes ${known.join(', ')}; found "${stranger}"`);
-  return known.filter((name) => asked.includes(name));
-}
-
-function readNumber(text: string, option: string): number {
-  const value = Number(text);
-  if (!(value > 0 && value <= 3600)) throw new Error(`${option} takes a number above 0, up to 3600; found "${text}"`);
-  return value;
 }

@@ -22,7 +22,7 @@ export function roundTripWorkload(peers: readonly Peer[], setting: Setting): Wor
   return {
     name: 'rtt',
     title: 'Round trip, small UDP',
-    method: `${count} datagrams of ${SIZE} bytes, one in flight, both programs asleep in recv(2) until theirs comes; beside it a byte round a ring of six processes and six pipes. podwire with its loop's spinning, and asleep, without it (\`up --without spin\`).`,
+    method: `${count} datagrams of ${SIZE} bytes, one in flight, both programs asleep in recv(2) until theirs comes; beside it a byte round a ring of six processes and six pipes: this program and five times \`dd bs=1\`. podwire with its loop's spinning, and asleep, without it (\`up --without spin\`).`,
     figures: [
       { key: 'p50Us', title: 'p50 µs', digits: 1 },
       { key: 'p90Us', title: 'p90 µs', digits: 1 },
@@ -41,7 +41,7 @@ export function roundTripWorkload(peers: readonly Peer[], setting: Setting): Wor
       })),
       {
         name: 'pipe-ring',
-        title: 'six pipes, no network',
+        title: 'six pipes, through five dd',
         measure: () => inOneTurn(() => measureRing(count, setting)),
       },
     ],

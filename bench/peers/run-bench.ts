@@ -1,16 +1,21 @@
 /** What both benchmarks' commands do: options, a session, files. */
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { circumstances } from '../circumstances.ts';
+import { EXIT_INTERRUPTED, refuse, requireBuild, requireRoot } from '../command-line.ts';
+import { missingWords } from '../rivals/rival.ts';
 import type { Goal } from './goals.ts';
 import type { BenchOptions } from './options.ts';
 import { renderReport } from './report.ts';
 import type { RoundResult } from './round-result.ts';
 import { type Entry, runSession, type SessionInput } from './session.ts';
 
-/** As a shell reports the end by SIGINT. */
-const EXIT_INTERRUPTED = 130;
+/** What workloads themselves need, by name. */
+const ownNeeds: Readonly<Record<string, Parameters<typeof missingWords>[0]>> = {
+  stream: [['iperf3', 'iperf3']],
+  service: [['iperf3', 'iperf3']],
+};
 
 export interface Bench {
   /** Of the files, before the date. */
@@ -27,8 +32,10 @@ export interface Bench {
  * seconds: run by `node --import tsx`, as the command `tsx` kills what does not end within five.
  */
 export async function runBench(bench: Bench, options: BenchOptions): Promise<void> {
-  if (process.getuid?.() !== 0) throw new Error('network namespaces and their wires need root');
-  if (!existsSync(new URL('../../dist/measure/meter.js', import.meta.url))) throw new Error('run: npm run build');
+  requireRoot();
+  requireBuild();
+  const missing = missingWords(options.workloads.flatMap((name) => ownNeeds[name] ?? []));
+  if (missing !== undefined) refuse(`${missing}; or leave it out: --only`);
   const date = new Date().toISOString().slice(0, 10);
   const stem = `${bench.name}-${date}`;
   const directory = options.out ?? mkdtempSync(join(tmpdir(), `pw-${bench.name}-`));

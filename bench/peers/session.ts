@@ -1,5 +1,5 @@
 /** One run: brings contenders up, plays workloads on each wire, and ends everything, however it ends. */
-import { type Contender, missingPackages, type Rival } from '../rivals/rival.ts';
+import { type Contender, missingWords, type Rival } from '../rivals/rival.ts';
 import type { Wire } from '../rivals/wire.ts';
 import type { Peer } from './peer.ts';
 import { playRounds } from './play-rounds.ts';
@@ -40,9 +40,9 @@ export async function runSession(input: SessionInput): Promise<SessionOutcome> {
   try {
     for (const entry of entries) {
       signal.throwIfAborted();
-      const missing = missingPackages(entry.contender);
-      if (missing.length > 0) {
-        absent.push(`${entry.title}: install ${missing.join(', ')}`);
+      const missing = missingWords(entry.contender.needs);
+      if (missing !== undefined) {
+        absent.push(`${entry.title}: ${missing}`);
         continue;
       }
       say(`starting ${entry.title}`);

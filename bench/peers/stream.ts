@@ -1,13 +1,14 @@
 /** How much does one TCP stream carry from pod to pod, and what does a gigabyte cost? And through a Service with policy? */
 import { type Rival, SERVICE_PORTS } from '../rivals/rival.ts';
 import { trafficSince } from '../rivals/wire.ts';
+import { GatedProgram } from './gated-program.ts';
 import type { Peer } from './peer.ts';
 import { Program } from './program.ts';
 import type { Setting } from './setting.ts';
 import { type Figure, inOneTurn, type Participant, type Turn, type Workload } from './workload.ts';
 
 const START_MS = 10_000;
-/** For iperf3's own exchange before and after, and for entering a pod. */
+/** For iperf3's own exchange before and after. */
 const ASIDE_MS = 10_000;
 
 const figures = [
@@ -22,7 +23,7 @@ export function streamWorkload(peers: readonly Peer[], setting: Setting): Worklo
   return {
     name: 'stream',
     title: 'One TCP stream',
-    method: `iperf3, one stream, ${setting.seconds} s, the same arguments for all, bytes as the receiver counts them.`,
+    method: `iperf3, one stream, ${setting.seconds} s, the same arguments for all, bytes as the receiver counts them. CPU from the moment when a shell that waits in the client's pod starts iperf3 until it has printed its report: with its connecting and its exchange of results, without entering the pod (\`podwire exec\` starts Node, others' \`nsenter\` does not).`,
     figures,
     better: 'more',
     cost: 'cpuSecondsPerGigabyte',
@@ -71,15 +72,15 @@ interface Iperf3Report {
 async function measureStream(rival: Rival, address: string, setting: Setting): Promise<Turn> {
   const { seconds, congestion, signal, watch } = setting;
   const port = ['-p', String(SERVICE_PORTS[0])];
+  const flags = ['-c', address, '-t', String(seconds), '-J', '--connect-timeout', '3000', ...port];
+  if (congestion !== undefined) flags.push('-C', congestion);
   const server = new Program([...rival.server, 'iperf3', '-s', '-1', '--forceflush', ...port], signal);
+  const client = new GatedProgram(rival.client, ['iperf3', ...flags], signal);
   try {
     while (!(await server.line(START_MS)).includes('listening'));
-    const flags = ['-c', address, '-t', String(seconds), '-J', '--connect-timeout', '3000', ...port];
-    if (congestion !== undefined) flags.push('-C', congestion);
+    await client.ready(START_MS);
     const before = rival.traffic();
-    const [text, usage] = await watch.around(rival.daemons, () =>
-      new Program([...rival.client, 'iperf3', ...flags], signal).output(seconds * 1000 + ASIDE_MS),
-    );
+    const [text, usage] = await watch.around(rival.daemons, () => client.run(seconds * 1000 + ASIDE_MS));
     const { bits, bytes, retransmits } = readReport(text);
     const sent = trafficSince(before, rival.traffic());
     return {
@@ -93,7 +94,7 @@ async function measureStream(rival: Rival, address: string, setting: Setting): P
       },
     };
   } finally {
-    await server.end();
+    await Promise.all([client.end(), server.end()]);
   }
 }
 

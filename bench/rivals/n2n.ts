@@ -24,6 +24,7 @@ export const n2n: Contender = {
   wires: ['superframe', 'mtu'],
   needs: [
     ['ethtool', 'ethtool'],
+    ['ping', 'iputils-ping'],
     ['edge', 'n2n'],
   ],
   start: () =>

@@ -45,6 +45,7 @@ export const openVswitch: Contender = {
   wires: ['superframe', 'mtu'],
   needs: [
     ['ethtool', 'ethtool'],
+    ['ping', 'iputils-ping'],
     ['ovs-vswitchd', 'openvswitch-switch'],
   ],
   start: () =>

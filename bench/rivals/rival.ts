@@ -24,7 +24,7 @@ export interface Contender {
   /** What can be between its nodes. */
   readonly wires: readonly Wire[];
   /** Programs beside util-linux's and iproute2's, with the Debian package of each. */
-  readonly needs: readonly (readonly [program: string, debianPackage: string])[];
+  readonly needs: readonly Need[];
   /** As root. When it fails, nothing is left behind. */
   start(): Promise<Rival>;
 }
@@ -46,9 +46,15 @@ export interface Rival {
   end(): Promise<void>;
 }
 
-/** Debian packages of the programs that `contender` lacks on this machine. */
-export function missingPackages({ needs }: Pick<Contender, 'needs'>): string[] {
-  return needs.filter(([program]) => !isInstalled(program)).map(([, debianPackage]) => debianPackage);
+type Need = readonly [program: string, debianPackage: string];
+
+/** What is missing on this machine, by name, and the command that installs it; undefined when nothing is. */
+export function missingWords(needs: readonly Need[]): string | undefined {
+  const missing = needs.filter(([program]) => !isInstalled(program));
+  if (missing.length === 0) return undefined;
+  const programs = missing.map(([program]) => program).join(', ');
+  const packages = [...new Set(missing.map(([, debianPackage]) => debianPackage))].join(' ');
+  return `no ${programs} here: apt-get install ${packages}`;
 }
 
 function isInstalled(program: string): boolean {

@@ -16,7 +16,10 @@ export function slirp4netns(mtu: number): Contender {
     encrypts: false,
     note: 'from a namespace to its host, by NAT in user space; no tunnel and no wire',
     wires: ['superframe'],
-    needs: [['slirp4netns', 'slirp4netns']],
+    needs: [
+      ['ping', 'iputils-ping'],
+      ['slirp4netns', 'slirp4netns'],
+    ],
     start: () =>
       Laboratory.build(async (laboratory) => {
         const host = await laboratory.namespace();

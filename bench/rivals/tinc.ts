@@ -44,6 +44,7 @@ export const tinc: Contender = {
   wires: ['superframe', 'mtu'],
   needs: [
     ['ethtool', 'ethtool'],
+    ['ping', 'iputils-ping'],
     ['tincd', 'tinc'],
   ],
   start: () =>

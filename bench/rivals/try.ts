@@ -1,18 +1,19 @@
 /**
  * Question: does every contender that is installed here work, on every wire that it can have, and does it go without a trace,
  * also when whoever started it is killed? One second of TCP each; not a benchmark.
- *
- *     npm run bench:rivals -- [NAME...]
+ Usage: --help.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { commandLine, requireBuild, requireRoot } from '../command-line.ts';
 import { rivals } from './contenders.ts';
 import { markChildren, presence } from './leftovers.ts';
 import { podwire } from './podwire.ts';
-import { type Contender, missingPackages, type Rival, SERVICE_PORTS, WIRE_MTU } from './rival.ts';
+import { type Contender, missingWords, type Rival, SERVICE_PORTS, WIRE_MTU } from './rival.ts';
 import { judgeWire, trafficSince, type Wire } from './wire.ts';
 
 const contenders: readonly Contender[] = [
@@ -21,6 +22,11 @@ const contenders: readonly Contender[] = [
   podwire({ underlay: 'tap', throughService: true }),
   podwire({ underlay: 'udp' }),
 ];
+/** What this script itself runs in pods. */
+const OWN_NEEDS = [
+  ['iperf3', 'iperf3'],
+  ['ping', 'iputils-ping'],
+] as const;
 /** How long what was killed may take to go. */
 const GONE_MS = 10_000;
 
@@ -120,9 +126,9 @@ function refuseLeftovers(before: ReadonlySet<string>, when: string): void {
 
 async function tryAll(names: readonly string[]): Promise<void> {
   for (const contender of contenders.filter(({ name }) => names.length === 0 || names.includes(name))) {
-    const missing = missingPackages(contender);
-    if (missing.length > 0) {
-      console.log(`${contender.name.padEnd(28)} not installed: apt-get install ${missing.join(' ')}`);
+    const missing = missingWords([...contender.needs, ...OWN_NEEDS]);
+    if (missing !== undefined) {
+      console.log(`${contender.name.padEnd(28)} ${missing}`);
       continue;
     }
     try {
@@ -137,12 +143,28 @@ async function tryAll(names: readonly string[]): Promise<void> {
   }
 }
 
-const [first, ...rest] = process.argv.slice(2);
-if (first === '--hold') {
+const usage = `Usage: npm run bench:rivals -- [NAME...]
+
+Whether each contender of bench:peers that is installed here works on every wire that it can have, and leaves nothing
+behind, also when it is killed. Some 10 s for each; needs root and npm run build. No benchmark.
+
+  NAME  only these, of:
+        ${contenders.map(({ name }) => JSON.stringify(name)).join('\n        ')}
+`;
+
+const { hold, names } = commandLine(usage, (args) => {
+  const { values, positionals } = parseArgs({ args, options: { hold: { type: 'boolean' } }, allowPositionals: true });
+  const stranger = positionals.find((word) => !contenders.some(({ name }) => name === word));
+  if (stranger !== undefined) throw new Error(`there is no contender "${stranger}"`);
+  return { hold: values.hold === true, names: positionals };
+});
+if (hold) {
   console.log('starting');
-  await contenders.find(({ name }) => name === rest[0])!.start();
+  await contenders.find(({ name }) => name === names[0])!.start();
   console.log('up');
 } else {
+  requireRoot();
+  requireBuild();
   markChildren();
-  await tryAll(first === undefined ? [] : [first, ...rest]);
+  await tryAll(names);
 }

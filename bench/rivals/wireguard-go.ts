@@ -27,6 +27,7 @@ export const wireguardGo: Contender = {
   wires: ['superframe', 'mtu'],
   needs: [
     ['ethtool', 'ethtool'],
+    ['ping', 'iputils-ping'],
     ['wireguard-go', 'wireguard-go'],
     ['wg', 'wireguard-tools'],
   ],

@@ -1,12 +1,13 @@
 /** A cluster of the soak's own, by the command line as a user has it, and what can be asked about it. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { ApiClient } from '../../src/api/client.ts';
 import type { NodeCounters } from '../../src/nodes/protocol.ts';
+import { type Footprint, footprintOf } from './footprint.ts';
 
 export const NODES = ['n1', 'n2'] as const;
 
@@ -17,7 +18,9 @@ const programs = {
   fill: new URL('./fill-program.ts', import.meta.url),
 };
 const NAME = 'soak';
-const KIB = 1024;
+const API = '/apis/podwire.dev/v1';
+/** Near-full tables and a busy machine make a cluster slow to answer. */
+const ANSWER_MS = 30_000;
 
 /** Two pods, and a Service in front of each. No ports are declared, so none is answered by podwire itself. */
 const manifest = [
@@ -32,17 +35,6 @@ const manifest = [
   ]),
 ].join('---\n');
 
-/** What a node process has, in bytes; and descriptors. */
-export interface Footprint {
-  /** Its share of everything that it maps (Pss). */
-  readonly pss: number;
-  /** Memory of its own that is no file: V8's heaps, tables, the arena, C's heap. */
-  readonly anonymous: number;
-  /** C's heap alone. */
-  readonly cHeap: number;
-  readonly descriptors: number;
-}
-
 interface Addresses {
   readonly v4: string;
   readonly v6: string;
@@ -51,8 +43,15 @@ interface Addresses {
 export class SoakCluster {
   readonly #home = realpathSync(mkdtempSync(join(tmpdir(), 'pwsoak')));
   readonly #env = { ...process.env, PODWIRE_HOME: this.#home };
+  readonly #api: ApiClient;
+  #ending: Promise<void> | undefined;
   readonly #programs = new Set<ChildProcess>();
   #nodePids: ReadonlyMap<string, number> = new Map();
+
+  constructor() {
+    process.env['PODWIRE_HOME'] = this.#home; // by which the client finds the cluster
+    this.#api = new ApiClient(NAME, ANSWER_MS);
+  }
 
   async up(flags: readonly string[]): Promise<void> {
     const file = this.write('soak.yaml', manifest);
@@ -60,7 +59,13 @@ export class SoakCluster {
     this.#nodePids = this.#findNodes();
   }
 
-  async down(): Promise<void> {
+  /** Once, however often it is called. */
+  down(): Promise<void> {
+    this.#ending ??= this.#down();
+    return this.#ending;
+  }
+
+  async #down(): Promise<void> {
     for (const program of this.#programs) program.kill('SIGTERM');
     await this.cli('down', '--all').catch((error: unknown) => process.stderr.write(`${error}\n`));
     rmSync(this.#home, { recursive: true, force: true });
@@ -110,32 +115,14 @@ export class SoakCluster {
     return byFamily(spec.clusterIPs);
   }
 
-  /** @param body sent with PATCH; without it the request is a GET. */
-  api<T>(path: string, body?: object): Promise<T> {
-    const method = body === undefined ? 'GET' : 'PATCH';
-    const socketPath = join(this.#home, NAME, 'api.sock');
-    return new Promise((resolve, reject) => {
-      const outgoing = request(
-        { socketPath, path: `/apis/podwire.dev/v1/${path}`, method, timeout: 30_000 },
-        (response) => {
-          let text = '';
-          response.setEncoding('utf8').on('data', (chunk: string) => {
-            text += chunk;
-          });
-          response.on('end', () => {
-            if (response.statusCode === 200) resolve(JSON.parse(text) as T);
-            else reject(new Error(`${path}: ${response.statusCode} ${text}`));
-          });
-        },
-      );
-      outgoing.on('timeout', () => outgoing.destroy(new Error(`${path}: no answer`)));
-      outgoing.on('error', reject);
-      outgoing.end(body === undefined ? '' : JSON.stringify(body));
-    });
+  setLink(from: string, to: string, faults: object): Promise<unknown> {
+    return this.#api.patch(`${API}/links/${from}/${to}`, faults);
   }
 
   async counters(): Promise<Record<string, NodeCounters>> {
-    const all = NODES.map(async (node) => [node, await this.api<NodeCounters>(`nodes/${node}/counters`)] as const);
+    const all = NODES.map(
+      async (node) => [node, await this.#api.get<NodeCounters>(`${API}/nodes/${node}/counters`)] as const,
+    );
     return Object.fromEntries(await Promise.all(all));
   }
 
@@ -149,7 +136,7 @@ export class SoakCluster {
   }
 
   footprints(): Record<string, Footprint> {
-    return Object.fromEntries([...this.#nodePids].map(([node, pid]) => [node, footprint(pid)]));
+    return Object.fromEntries([...this.#nodePids].map(([node, pid]) => [node, footprintOf(pid)]));
   }
 
   /** Node processes that are not those of the start. */
@@ -200,16 +187,4 @@ function dropsIn(place: string, text: string): [string, number][] {
   const udp = Number(numbers.split(' ')[names.split(' ').indexOf('RcvbufErrors')] ?? 0);
   const udp6 = Number(/^Udp6RcvbufErrors\s+(\d+)/m.exec(text)?.[1] ?? 0);
   return [...devices, [`${place}sockets`, udp + udp6]];
-}
-
-function footprint(pid: number): Footprint {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const field = (text: string, name: string) => KIB * Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]);
-  const [, cHeap = ''] = /\[heap\]\n([\s\S]*)/.exec(readFileSync(`/proc/${pid}/smaps`, 'utf8')) ?? [];
-  return {
-    pss: field(rollup, 'Pss'),
-    anonymous: field(rollup, 'Anonymous'),
-    cHeap: field(cHeap, 'Rss'),
-    descriptors: readdirSync(`/proc/${pid}/fd`).length,
-  };
 }

@@ -20,7 +20,7 @@ const { values } = parseArgs({
 });
 const flows = Number(values.flows);
 const message = new DatagramMessage();
-message.setDestination(values.to, Number(values.port));
+message.to(values.to, Number(values.port));
 const any = values.to.includes(':') ? '::' : '0.0.0.0';
 const startMs = performance.now();
 let sent = 0;

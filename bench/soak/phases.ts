@@ -51,11 +51,11 @@ const FAULT_MS = 3000;
 async function faultyLink({ cluster, ready, over }: Scene): Promise<string> {
   let changes = 0;
   for (; !over.aborted; changes++) {
-    await cluster.api('links/n1/n2', faults[changes % faults.length]!);
+    await cluster.setLink('n1', 'n2', faults[changes % faults.length]!);
     ready();
     await pause(FAULT_MS, over);
   }
-  await cluster.api('links/n1/n2', PERFECT);
+  await cluster.setLink('n1', 'n2', PERFECT);
   return `${changes} changes of the link: loss 0.1 to 0.3 %, reordering, jitter, copies`;
 }
 

@@ -1,7 +1,8 @@
 /** What the soak has seen, as Markdown. */
 import type { NodeCounters } from '../../src/nodes/protocol.ts';
 import { circumstances } from '../circumstances.ts';
-import type { Footprint } from './cluster.ts';
+import { comparesFootprints } from './audit.ts';
+import type { Footprint, Footprints } from './footprint.ts';
 import type { Sent, Verified } from './transfers.ts';
 
 export interface PhaseResult {
@@ -20,8 +21,8 @@ export interface PhaseResult {
 export interface ClusterResult {
   readonly flags: readonly string[];
   readonly results: readonly PhaseResult[];
-  /** At the beginning, after each round, and when all had settled. */
-  readonly marks: readonly Readonly<Record<string, Footprint>>[];
+  /** In the beginning, the least in each round, and when all had settled. */
+  readonly marks: readonly Footprints[];
   readonly counters: Readonly<Record<string, NodeCounters>>;
 }
 
@@ -85,6 +86,7 @@ function named(flags: readonly string[], node: string): string {
 
 export function report(clusters: readonly ClusterResult[], problems: readonly string[], wanted: number): string {
   const results = clusters.flatMap((cluster) => cluster.results);
+  const rounds = Math.max(0, ...results.map(({ round }) => round));
   const bytes = results.reduce((sum, { verified }) => sum + verified.streamBytes + verified.datagramBytes, 0);
   const seconds = results.reduce((sum, one) => sum + one.seconds, 0);
   const found =
@@ -98,8 +100,8 @@ ${found}
 Method: two pods on two nodes, a TCP stream and UDP datagrams each way at once, IPv4 one way and IPv6 the other; of TCP
 every byte is compared with what was sent, of UDP every datagram, its length, its CRC and how often it came. ${wanted} GB
 were asked for; ${gigabytes(bytes)} GB arrived in ${seconds.toFixed(0)} s. Lost datagrams are those that links and full queues lose.
-Memory is that of node processes, in MiB: in the beginning → after each round → when all had settled. Anonymous: V8's
-heaps, tables and the arena; C heap: what libraries have allocated, and capture rings.
+Memory is that of node processes, in MiB: in the beginning → the least in each round → when all had settled. Anonymous:
+V8's heaps, tables and the arena; C heap: what libraries have allocated, and capture rings. ${comparesFootprints(rounds) ? 'Rounds after the first are compared.' : 'Of fewer than three rounds nothing is compared: the first warms up.'}
 
 ${circumstances().join('\n')}
 

@@ -7,6 +7,7 @@
  * and full queues of the network lose, and not a receiver that is slow.
  */
 import { parseArgs } from 'node:util';
+import { AnsweredDatagram } from '../../src/sys/datagrams.ts';
 import { close, Errno } from '../../src/sys/io.ts';
 import { checkReturned } from '../../src/sys/libc.ts';
 import { setOption } from '../../src/sys/socket.ts';
@@ -66,12 +67,12 @@ function receive(): void {
       });
       if (pieces > 1) rows++;
       unanswered += pieces;
-      answer.setPeer(incoming);
+      answer.toSenderOf(incoming);
     }
     if (unanswered >= ACK_EVERY || (got < 0 && unanswered > 0)) {
-      answer.bytes.writeUInt32BE(book.session, 0);
-      answer.bytes.writeUInt32BE(book.sequence, 4);
-      answer.bytes.writeUInt32BE(book.arrived >>> 0, 8);
+      answer.payload.writeUInt32BE(book.session, 0);
+      answer.payload.writeUInt32BE(book.sequence, 4);
+      answer.payload.writeUInt32BE(book.arrived >>> 0, 8);
       answer.send(fd, ACK_LEN);
       unanswered = 0;
     }
@@ -103,7 +104,7 @@ class Sender {
     this.#random = session;
     this.#plant = plant;
     this.#fd = openDatagrams(values.to.includes(':') ? '::' : '0.0.0.0', 0, BUFFER_BYTES, PATIENCE_MS);
-    this.#out.setDestination(values.to, port);
+    this.#out.to(values.to, port);
   }
 
   run(bytes: number): void {
@@ -159,7 +160,7 @@ class Sender {
   }
 
   #write(at: number, length: number): void {
-    const to = this.#out.bytes.subarray(at, at + length);
+    const to = this.#out.payload.subarray(at, at + length);
     const copies = Number(values.copies);
     writeDatagram(this.#block, to, { session: this.#session, sequence: this.sequence, length, copies });
     if (this.#plant && this.sequence > 1000) {
@@ -182,8 +183,8 @@ class Sender {
   #listen(): void {
     const got = this.#in.receive(this.#fd);
     if (got < 0) this.#acknowledged = this.sequence;
-    if (got !== ACK_LEN || this.#in.bytes.readUInt32BE(0) !== this.#session) return;
-    this.#acknowledged = Math.max(this.#acknowledged, this.#in.bytes.readUInt32BE(4) + 1);
+    if (got !== ACK_LEN || this.#in.payload.readUInt32BE(0) !== this.#session) return;
+    this.#acknowledged = Math.max(this.#acknowledged, this.#in.payload.readUInt32BE(4) + 1);
   }
 }
 
@@ -205,15 +206,9 @@ function send(): void {
 
 function echo(): void {
   const fd = openDatagrams('::', ports[0]!, BUFFER_BYTES, 1000);
-  const incoming = new DatagramMessage();
-  const answer = new DatagramMessage();
+  const datagram = new AnsweredDatagram(1);
   tell({ type: 'ready' });
-  for (;;) {
-    const got = incoming.receive(fd);
-    if (got < 0) continue;
-    answer.setPeer(incoming);
-    answer.send(fd, 1);
-  }
+  for (;;) if (datagram.receive(fd) >= 0) datagram.answer(fd, 1);
 }
 
 if (positionals[0] === 'receive') receive();

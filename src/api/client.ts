@@ -37,10 +37,13 @@ export interface ListQuery {
 export class ApiClient {
   readonly #cluster: string;
   readonly #socketPath: string;
+  readonly #timeoutMs: number;
 
-  constructor(cluster: string) {
+  /** @param timeoutMs of silence, where a request has none of its own. */
+  constructor(cluster: string, timeoutMs = TIMEOUT_MS) {
     this.#cluster = cluster;
     this.#socketPath = socketPath(cluster);
+    this.#timeoutMs = timeoutMs;
   }
 
   list<T extends KubernetesObject>(resource: Resource<T>, query: ListQuery = {}): Promise<ObjectList<T>> {
@@ -74,7 +77,7 @@ export class ApiClient {
   }
 
   /** @param timeoutMs of silence, for work that takes its time. @param signal ends it */
-  post<T>(path: string, body?: object, timeoutMs = TIMEOUT_MS, signal?: AbortSignal): Promise<T> {
+  post<T>(path: string, body?: object, timeoutMs = this.#timeoutMs, signal?: AbortSignal): Promise<T> {
     const ending = signal === undefined ? {} : { signal };
     return this.#ask({ method: 'POST', path, timeout: timeoutMs, ...ending }, body);
   }
@@ -83,7 +86,7 @@ export class ApiClient {
     return this.#ask({ method: 'PATCH', path }, body);
   }
 
-  delete<T>(path: string, timeoutMs = TIMEOUT_MS): Promise<T> {
+  delete<T>(path: string, timeoutMs = this.#timeoutMs): Promise<T> {
     return this.#ask({ method: 'DELETE', path, timeout: timeoutMs });
   }
 
@@ -145,7 +148,7 @@ export class ApiClient {
   }
 
   #request(options: RequestOptions, reject: (error: Error) => void): ClientRequest {
-    const outgoing = request({ socketPath: this.#socketPath, timeout: TIMEOUT_MS, ...options });
+    const outgoing = request({ socketPath: this.#socketPath, timeout: this.#timeoutMs, ...options });
     outgoing.on('timeout', () => {
       outgoing.destroy(new Refusal(`cluster "${this.#cluster}" does not answer: its cluster process may be stopped`));
     });

@@ -1,5 +1,6 @@
 import { close } from './io.ts';
-import { addressOf, check, errno, libc } from './libc.ts';
+import { check, checkReturned, errno, libc } from './libc.ts';
+import { setOptionBytes } from './socket.ts';
 
 /** Sockets that a thread waits at, inside the system call: nothing wakes it sooner than a packet does. */
 
@@ -16,13 +17,6 @@ const cFcntl = libc.func('int fcntl(int fd, int command, int value)') as (
   command: number,
   value: number,
 ) => number;
-const cSetsockopt = libc.func('int setsockopt(int fd, int level, int option, uintptr_t value, uint32_t length)') as (
-  fd: number,
-  level: number,
-  option: number,
-  value: number,
-  length: number,
-) => number;
 const cAccept = libc.func('int accept4(int fd, uintptr_t address, uintptr_t length, int flags)') as (
   fd: number,
   address: number,
@@ -33,23 +27,22 @@ const cAccept = libc.func('int accept4(int fd, uintptr_t address, uintptr_t leng
 /**
  * Makes a socket of this folder, which are all non-blocking, one that waits.
  *
- * @param timeoutMs whole; after which reading and writing give up with EAGAIN.
+ * @param timeoutMs whole; after which reading gives up with EAGAIN; 0: never. @param sendTimeoutMs of writing.
  * @throws SystemCallError EBADF.
  */
-export function makeBlocking(fd: number, timeoutMs: number): void {
+export function makeBlocking(fd: number, timeoutMs: number, sendTimeoutMs = timeoutMs): void {
   check(cFcntl(fd, F_SETFL, 0), 'fcntl(F_SETFL)');
-  // struct timeval: seconds and microseconds, 64 bits each.
-  const time = BigInt64Array.of(BigInt(Math.floor(timeoutMs / MS_PER_S)), BigInt((timeoutMs % MS_PER_S) * US_PER_MS));
-  for (const option of [SO_RCVTIMEO, SO_SNDTIMEO]) {
-    check(
-      cSetsockopt(fd, SOL_SOCKET, option, addressOf(time), time.byteLength),
-      'setsockopt(SO_RCVTIMEO, SO_SNDTIMEO)',
-    );
-  }
+  checkReturned(setOptionBytes(fd, SOL_SOCKET, SO_RCVTIMEO, timeval(timeoutMs)), 'setsockopt(SO_RCVTIMEO)');
+  checkReturned(setOptionBytes(fd, SOL_SOCKET, SO_SNDTIMEO, timeval(sendTimeoutMs)), 'setsockopt(SO_SNDTIMEO)');
+}
+
+/** A struct timeval: seconds and microseconds, 64 bits each. */
+function timeval(ms: number): BigInt64Array {
+  return BigInt64Array.of(BigInt(Math.floor(ms / MS_PER_S)), BigInt((ms % MS_PER_S) * US_PER_MS));
 }
 
 /**
- * The next client of a listening socket, as a socket that waits.
+ * The next client of a listening socket, as a socket that waits; its `timeoutMs` as in `makeBlocking`.
  *
  * @returns its descriptor, or the negative errno.
  * @throws SystemCallError when it cannot be made blocking.

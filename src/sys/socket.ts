@@ -30,6 +30,10 @@ export function openSocket(family: number, type: number, protocol: number): numb
 
 /** Sets an option whose value is an int. @returns 0, or the negative errno. */
 export function setOption(fd: number, level: number, option: number, value: number): number {
-  const int = Int32Array.of(value);
-  return cSetsockopt(fd, level, option, addressOf(int), 4) < 0 ? -errno() : 0;
+  return setOptionBytes(fd, level, option, Int32Array.of(value));
+}
+
+/** Sets an option whose value is a struct. @returns 0, or the negative errno. */
+export function setOptionBytes(fd: number, level: number, option: number, value: ArrayBufferView): number {
+  return cSetsockopt(fd, level, option, addressOf(value), value.byteLength) < 0 ? -errno() : 0;
 }

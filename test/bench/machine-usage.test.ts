@@ -46,6 +46,13 @@ describe('usage', () => {
     expect(usageBetween(before, after, [10, 11], []).foreignCores).toBeCloseTo(0.75);
   });
 
+  test('where not all processes can be seen, what the machine did and ours did not is foreign', () => {
+    const before = at(0, 0, processOf(11, 1, 0));
+    const after = at(1000, 1.5, processOf(11, 1, 0.4), { ...processOf(10, 1, 0.2), children: 0.3 });
+    expect(usageBetween(before, after, [10, 11], [], false).foreignCores).toBeCloseTo(0.6);
+    expect(usageBetween(before, after, [10, 11], [], true).foreignCores).toBe(0);
+  });
+
   test('stretches of time as one: seconds add up, shares are weighed by them', () => {
     const part = { busySeconds: 1, daemonSeconds: 0.5 };
     expect(

@@ -7,7 +7,7 @@ import { edgeWords } from '../../bench/rivals/n2n.ts';
 import { bridgeWords } from '../../bench/rivals/open-vswitch.ts';
 import { podwire, upWords } from '../../bench/rivals/podwire.ts';
 import { nodeBehind } from '../../bench/rivals/podwire-wire.ts';
-import { missingPackages, SERVICE_PORTS } from '../../bench/rivals/rival.ts';
+import { missingWords, SERVICE_PORTS } from '../../bench/rivals/rival.ts';
 import { tincConfiguration, tincHost } from '../../bench/rivals/tinc.ts';
 import { featureWords, judgeWire, sentBy, switchableFeatures, trafficSince } from '../../bench/rivals/wire.ts';
 import { wireguardKeys } from '../../bench/rivals/wireguard-go.ts';
@@ -80,12 +80,14 @@ tx-udp-segmentation: on
 });
 
 describe('rivals', () => {
-  test('name the packages that they lack', () => {
+  test('name what they lack, and the command that installs it', () => {
     const needs = [
       ['sh', 'dash'],
       ['no-such-program', 'no-such-package'],
+      ['no-such-either', 'no-such-package'],
     ] as const;
-    expect(missingPackages({ needs })).toEqual(['no-such-package']);
+    expect(missingWords(needs)).toBe('no no-such-program, no-such-either here: apt-get install no-such-package');
+    expect(missingWords(needs.slice(0, 1))).toBeUndefined();
   });
 
   test('can all be installed by scripts/install-rivals', () => {

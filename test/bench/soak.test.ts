@@ -1,7 +1,10 @@
 /** The soak test's own checks: what they are there to find, they find. */
 import { describe, expect, test } from 'vitest';
+import { checkFootprints } from '../../bench/soak/audit.ts';
 import { DATAGRAM_HEADER_LEN, DatagramBook, writeDatagram } from '../../bench/soak/datagrams.ts';
+import { type Footprints, footprintOf, leastOf } from '../../bench/soak/footprint.ts';
 import { BLOCK_BYTES, makeBlock, placeOf, StreamCheck } from '../../bench/soak/pattern.ts';
+import { interruptedWords } from '../../bench/soak/progress.ts';
 import { Random } from '../support/random.ts';
 
 const block = makeBlock();
@@ -91,5 +94,57 @@ describe('a datagram', () => {
     expect(book.take(datagram(2, 100))).toBeUndefined();
     expect(book.take(datagram(2, 100))).toBe('datagram 2 of session 7 came 2 times');
     expect(book).toMatchObject({ arrived: 5, repeated: 3, bytes: 200 });
+  });
+});
+
+describe('memory', () => {
+  const look = (mebibytes: number, descriptors = 30): Footprints => ({
+    n1: { pss: mebibytes * 2 ** 20, anonymous: 0, cHeap: 0, descriptors },
+  });
+  const marks = (...mebibytes: number[]) => mebibytes.map((one) => look(one));
+
+  test('the least of several looks, each of its own', () => {
+    expect(leastOf([look(200, 30), look(100, 33), look(300, 31)])).toEqual(look(100, 30));
+    expect(footprintOf(process.pid).pss).toBeGreaterThan(2 ** 20);
+  });
+
+  test('the first round may grow as it likes, and of two nothing is compared', () => {
+    expect(checkFootprints(marks(30, 400), false)).toEqual([]);
+    expect(checkFootprints(marks(30, 100, 400), false)).toEqual([]);
+    expect(checkFootprints(marks(30, 400, 432), false)).toEqual([]);
+  });
+
+  test('what a later equal round needs more is a leak', () => {
+    expect(checkFootprints(marks(30, 50, 100, 132), false)).toEqual([]);
+    expect(checkFootprints(marks(30, 50, 100, 133), false)).toEqual(['n1: 33 MiB more in the last round']);
+    expect(checkFootprints(marks(30, 50, 100, 110, 120, 133, 141), false)).toEqual([]);
+    expect(checkFootprints(marks(30, 50, 100, 110, 120, 133, 143), false)).toHaveLength(1);
+  });
+
+  test('after captures some rings are no leak', () => {
+    expect(checkFootprints(marks(30, 50, 100, 292), true)).toEqual([]);
+    expect(checkFootprints(marks(30, 50, 100, 293), true)).toHaveLength(1);
+  });
+
+  test('descriptors', () => {
+    const of = (...descriptors: number[]) => descriptors.map((count) => look(50, count));
+    expect(checkFootprints(of(20, 30, 30, 32), false)).toEqual([]);
+    expect(checkFootprints(of(20, 30, 30, 33), false)).toEqual(['n1: 3 descriptors more in the last round']);
+  });
+});
+
+describe('an interruption', () => {
+  const progress = { streamBytes: 9.5e9, datagramBytes: 1.25e9, phasesDone: 3, phases: 24 };
+
+  test('tells what was found until then', () => {
+    expect(interruptedWords({ ...progress, problems: [] })).toBe(
+      'interrupted after 10.75 GB: 0 corrupt, lost or too often; streams 9.50 GB, datagrams 1.25 GB, every byte compared; ' +
+        '3 of 24 phases done, what must balance at the end not looked at',
+    );
+  });
+
+  test('with each thing that was wrong', () => {
+    const words = interruptedWords({ ...progress, problems: ['one', 'two'] });
+    expect(words).toMatch(/^interrupted after 10\.75 GB: 2 corrupt.*\n- one\n- two$/);
   });
 });
