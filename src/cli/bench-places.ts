@@ -7,6 +7,8 @@ import { clusterIpOf, hasPort } from '../store/service-named.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { parseAddress } from '../wire/address.ts';
 import { UsageError } from './arguments.ts';
+import { choosePair } from './bench-pair.ts';
+import { type Connection, FREE_PORTS, policyVoice, traceCommand } from './bench-policy.ts';
 import { choosePod } from './choose-pod.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { portNumber, serviceOf, splitPort } from './trace-places.ts';
@@ -44,27 +46,33 @@ export interface BenchEndsWanted {
   readonly usage: string;
 }
 
-/** Where `podwire` itself keeps what every cluster has. */
-const SYSTEM_NAMESPACE = 'kube-system';
-
 /** @throws UsageError, AnswerError NotFound, Refusal */
 export async function findBenchEnds(client: ApiClient, wanted: BenchEndsWanted): Promise<BenchEnds> {
   const notes: string[] = [];
   const asker = wanted.from === undefined ? undefined : await takeClient(client, wanted.from, wanted, notes);
   const target = wanted.to === undefined ? undefined : await takeTarget(client, wanted.to, wanted, notes);
-  const from = asker ?? (await otherPod(client, target?.servers[0], notes));
-  const to = target ?? ownTarget(await otherPod(client, from, notes));
+  if (asker !== undefined && target !== undefined) {
+    refuseSame(asker, target);
+    return { client: asker, target, notes };
+  }
+  const pair = await choose(client, asker, target, wanted.protocol);
+  const [from, to] = [asker ?? pair.from, target ?? ownTarget(pair.to)];
   if (asker === undefined) notes.push(`from ${from.words}: chosen, as nothing was said`);
-  if (target === undefined) notes.push(`to ${to.servers[0]!.words}: chosen, as nothing was said`);
+  if (target === undefined) notes.push(`to ${pair.to.words}: chosen, as nothing was said`);
+  if (pair.from.node === pair.to.node) notes.push(`no other node has a pod for it: both ends are on ${from.node}`);
   refuseSame(from, to);
   return { client: from, target: to, notes };
 }
 
 function refuseSame(from: BenchPod, { servers }: BenchTarget): void {
-  if (!servers.some((one) => one.namespace === from.namespace && one.name === from.name)) return;
+  if (!servers.some((one) => isSame(one, from))) return;
   throw new Refusal(
     `both ends are pod ${from.namespace}/${from.name}: no packet would leave it; choose another --from or --to`,
   );
+}
+
+function isSame(a: BenchPod, b: BenchPod): boolean {
+  return a.namespace === b.namespace && a.name === b.name;
 }
 
 async function takeClient(
@@ -117,24 +125,41 @@ async function takePod(
   return found;
 }
 
-/** A Ready pod beside the one at hand: on another node where there is one, and one of the user's own. */
-async function otherPod(client: ApiClient, beside: BenchPod | undefined, notes: string[]): Promise<BenchPod> {
+/** Two Ready pods that may talk, of which one or none is given. @throws Refusal when there are none. */
+async function choose(
+  client: ApiClient,
+  from: BenchPod | undefined,
+  target: BenchTarget | undefined,
+  protocol: 'TCP' | 'UDP',
+): Promise<{ readonly from: BenchPod; readonly to: BenchPod }> {
   const { items } = await client.list(kinds.Pod);
-  const pods = items.filter((pod) => isRunningAndReady(pod) && !isTerminating(pod) && pod.spec.hostNetwork !== true);
-  const own = pods.filter(({ metadata }) => metadata.namespace !== SYSTEM_NAMESPACE);
-  const others = [...own, ...pods].map(described).filter((pod) => pod.words !== beside?.words);
-  const [first] = others;
-  if (first === undefined)
-    throw new Refusal(
-      `a measurement needs two Ready pods, and there ${pods.length === 1 ? 'is 1' : `are ${pods.length}`}; podwire get pods -A`,
-    );
-  if (beside === undefined) {
-    // Of the first pod that has another one on another node.
-    return others.find((pod) => others.some(({ node }) => node !== pod.node)) ?? first;
+  const ready = items.filter((pod) => isRunningAndReady(pod) && !isTerminating(pod) && pod.spec.hostNetwork !== true);
+  const { servers = [], serverPort = 0 } = target ?? {};
+  const pods = ready.map(described).filter((pod) => !servers.some((server) => isSame(server, pod)));
+  const ports = serverPort === 0 ? FREE_PORTS : [serverPort];
+  const whyNot = await policyVoice(client);
+  const connection = (asker: BenchPod, asked: BenchPod, port: number): Connection => {
+    const [source = '', destination = ''] = [asker.addresses[0], asked.addresses[0]];
+    return { source, destination, protocol, port };
+  };
+  const mayTalk = (asker: BenchPod, asked: BenchPod) =>
+    ports.every((port) => whyNot(connection(asker, asked, port)) === undefined);
+  const pair = choosePair(
+    from === undefined ? pods : [from],
+    target === undefined ? pods : servers.slice(0, 1),
+    mayTalk,
+  );
+  if (pair === undefined) {
+    const count = pods.length === 1 ? 'is 1' : `are ${pods.length}`;
+    throw new Refusal(`a measurement needs two Ready pods, and there ${count}; podwire get pods -A`);
   }
-  const elsewhere = others.find(({ node }) => node !== beside.node);
-  if (elsewhere === undefined) notes.push(`no other node has a Ready pod: both ends are on ${beside.node}`);
-  return elsewhere ?? first;
+  if (pair.allowed) return pair;
+  const asked = ports.map((port) => connection(pair.from, pair.to, port));
+  const denied = asked.find((one) => whyNot(one) !== undefined)!;
+  throw new Refusal(
+    `no two pods were found that policies let talk on a free port, such as ${denied.port}:\n` +
+      `  ${whyNot(denied)}\n  ${traceCommand(pair.from, denied)}`,
+  );
 }
 
 async function serviceTarget(

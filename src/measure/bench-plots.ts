@@ -9,16 +9,16 @@ export interface PlotWords {
   readonly subtitle: string;
 }
 
-/** Rate over time, each interval at its middle. */
+/** Rate over time, each interval at its end. */
 export function streamPlot(words: PlotWords, intervals: readonly StreamInterval[]): string {
   const points = intervals
     .filter(({ fromSeconds, toSeconds }) => toSeconds > fromSeconds)
     .map(({ fromSeconds, toSeconds, bytes }) => {
-      return [(fromSeconds + toSeconds) / 2, (8 * bytes) / (toSeconds - fromSeconds) / 1e9] as const;
+      return [toSeconds, (8 * bytes) / (toSeconds - fromSeconds) / 1e9] as const;
     });
   return linePlot({
     ...words,
-    x: { label: 'seconds' },
+    x: { label: 'seconds', from: 0 },
     y: { label: 'Gbit/s', from: 0 },
     series: [{ name: 'one TCP stream', points }],
   });
@@ -44,7 +44,8 @@ export function ratePlot(
 ): string {
   const series = rates.map(({ generator, found: { trials } }) => {
     const points = trials.map(({ sent, delivered, seconds }) => [sent / seconds, delivered / seconds] as const);
-    return { name: generator, points: points.sort((a, b) => a[0] - b[0]) };
+    const name = generator === 'UDP_SEGMENT' ? 'UDP_SEGMENT (superframes)' : generator;
+    return { name, points: points.sort((a, b) => a[0] - b[0]) };
   });
   const most = Math.max(1, ...series.flatMap(({ points }) => points.map(([offered]) => offered)));
   const all = { name: 'all of it', dashed: true, points: [[0, 0] as const, [most, most] as const] };

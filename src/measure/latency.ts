@@ -1,7 +1,6 @@
 /** Round trips between pods: one small UDP datagram in flight, answered by an ordinary program. */
 import { Refusal } from '../vessel/refusal.ts';
-import type { PodPlace, PodProgram, PodPrograms } from './pod-program.ts';
-import { type ClusterWatch, type NodeThread, type RunUse, RunWatch } from './run-watch.ts';
+import { type PodRun, type RunUse, RunWatch } from './run-watch.ts';
 
 /** Microseconds; null where every datagram was lost. */
 export interface RoundTripTimes {
@@ -16,15 +15,9 @@ export interface RoundTripTimes {
   readonly quantilesUs: readonly (number | null)[];
 }
 
-export interface LatencyRun {
-  readonly programs: PodPrograms;
-  readonly watch: ClusterWatch;
-  readonly threads: readonly NodeThread[];
-  readonly client: PodPlace;
-  readonly servers: readonly PodProgram[];
-  readonly address: string;
-  readonly port: number;
-  readonly seconds: number;
+export interface LatencyRun extends PodRun {
+  /** What links alone make of a round trip. */
+  readonly linksRoundTripMs: number;
 }
 
 export const PING_BYTES = 64;
@@ -32,17 +25,32 @@ const QUANTILES = 1001;
 /** The first ones find neighbours, make connections and warm the code up. */
 const WARM_UP = 500;
 
-export function nothingArrives(address: string, port: number, protocol: 'TCP' | 'UDP'): Refusal {
-  return new Refusal(`nothing comes back from ${address}, ${protocol} port ${port}: podwire trace tells why`);
+/** An answer that takes longer than links explain, and this much more, is lost. */
+const TIMEOUT_MS = 200;
+
+/** Whoever asks gets nothing: a policy is in the way, or a link that loses all. */
+export class NothingArrives extends Refusal {
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: 'TCP' | 'UDP';
+
+  constructor(address: string, port: number, protocol: 'TCP' | 'UDP') {
+    super(`nothing comes back from ${address}, ${protocol} port ${port}`);
+    this.address = address;
+    this.port = port;
+    this.protocol = protocol;
+  }
 }
 
 /** @throws Refusal */
 export async function measureLatency(run: LatencyRun): Promise<RoundTripTimes & { readonly use: RunUse }> {
-  const { programs, watch, threads, servers, address, port, seconds } = run;
-  const client = programs.meter('client (meter)', run.client, ['ping', '--to', address, '--port', String(port)]);
+  const { programs, address, port, seconds } = run;
+  const timeout = String(Math.ceil(TIMEOUT_MS + run.linksRoundTripMs));
+  const words = ['ping', '--to', address, '--port', String(port), '--timeout', timeout];
+  const client = programs.meter('client (meter)', run.client, words);
   const warm = await client.order<RoundTripTimes>({ count: WARM_UP, seconds: 1, size: PING_BYTES });
-  if (warm.lost === warm.count) throw nothingArrives(address, port, 'UDP');
-  const watching = new RunWatch(watch, threads, client, servers);
+  if (warm.lost === warm.count) throw new NothingArrives(address, port, 'UDP');
+  const watching = await RunWatch.begin(run, () => client);
   const times = await client.order<RoundTripTimes>({ seconds, size: PING_BYTES, quantiles: QUANTILES });
   return { ...times, use: await watching.end() };
 }

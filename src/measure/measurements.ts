@@ -1,29 +1,38 @@
 /** What `podwire bench` can measure: each from servers to figures, words, plot and document. */
 import { latencyPlot, type PlotWords, ratePlot, streamPlot } from './bench-plots.ts';
-import { cpuText, intervalLine, latencyText, limitText, noisyLine, rateText } from './bench-text.ts';
+import {
+  cpuText,
+  headText,
+  intervalLine,
+  latencyText,
+  limitText,
+  lossText,
+  noisyLine,
+  rateText,
+  timeText,
+  trialText,
+} from './bench-text.ts';
 import { measureLatency, PING_BYTES } from './latency.ts';
-import { limitWords } from './limit.ts';
+import { limitWords, workShare } from './limit.ts';
 import { noiseOf } from './machine-use.ts';
+import { linksRoundTripMs, type NetworkSetting, networkWords } from './network-setting.ts';
 import { DATAGRAM_BYTES, measurePacketRate, type PacketRate } from './packet-rate.ts';
-import type { PodPlace, PodPrograms } from './pod-program.ts';
-import { LOSS_MAX, lossOf } from './rate-search.ts';
-import type { ClusterWatch, NodeThread, RunUse } from './run-watch.ts';
+import { disagreement, LOSS_MAX, lossOf, type Trial } from './rate-search.ts';
+import type { PodRun, RunUse } from './run-watch.ts';
 import type { ServerKind, Servers } from './servers.ts';
 import { iperfStream, meterStream, type StreamRun } from './throughput.ts';
 
-export interface Run {
-  readonly programs: PodPrograms;
-  readonly watch: ClusterWatch;
-  readonly threads: readonly NodeThread[];
-  readonly client: PodPlace;
-  readonly seconds: number;
+export interface Run extends Omit<PodRun, 'servers' | 'address' | 'port'> {
+  readonly network: NetworkSetting;
   /** Figures of noisy intervals are shown too. */
   readonly noisy: boolean;
   /** Shows a line while it runs. */
   readonly live: (text: string) => void;
+  /** Says on standard error how far it is. */
+  readonly progress: (line: string) => void;
   readonly serve: (kind: ServerKind) => Promise<Servers>;
   /** How many pods are behind what is measured. */
-  readonly servers: number;
+  readonly serverCount: number;
   /** Its version, where this machine has it. */
   readonly iperf3: string | undefined;
 }
@@ -56,10 +65,10 @@ export const measurements = {
 
 async function throughput(run: Run): Promise<Measured> {
   // iperf3 has a second connection for control, which a Service may lead elsewhere.
-  const tool = run.servers === 1 ? run.iperf3 : undefined;
+  const tool = run.serverCount === 1 ? run.iperf3 : undefined;
   const served = await run.serve(tool === undefined ? ['stream-sink'] : 'iperf3');
   const method = `one TCP stream by ${tool ?? "podwire's meter"}, ${run.seconds} s`;
-  run.live(`${run.client.words} to ${served.words} (${served.address} port ${served.port}): ${method}\n`);
+  run.live(head(run, `${served.words} (${served.address} port ${served.port})`, method));
   const stream: StreamRun = {
     ...run,
     ...{ servers: served.programs, address: served.address, port: served.port },
@@ -76,7 +85,7 @@ async function throughput(run: Run): Promise<Measured> {
   const gigabytes = bytes / 1e9;
   return {
     ...{ to: served.words, method, uses: [use], complete: true },
-    text: `${intervalLine({ fromSeconds: 0, toSeconds: seconds, bytes }, more)}\n${cpuText(use, { amount: gigabytes, unit: 'GB' })}${limitText(use)}`,
+    text: `${intervalLine({ fromSeconds: 0, toSeconds: seconds, bytes }, more)}\n${cpuText(use, { amount: gigabytes, unit: '10^9 BYTES' })}${limitText(use)}${lossText(use)}`,
     plot: (words) => streamPlot(words, intervals),
     document: {
       figures: { bytes, seconds, bitsPerSecond: (8 * bytes) / seconds, retransmits: retransmits ?? null },
@@ -90,16 +99,16 @@ async function throughput(run: Run): Promise<Measured> {
 async function latency(run: Run): Promise<Measured> {
   const served = await run.serve(['echo']);
   const method = `UDP round trips of ${PING_BYTES} bytes, one at a time, ${run.seconds} s`;
-  run.live(`${run.client.words} to ${served.words} (${served.address} port ${served.port}): ${method}\n`);
+  run.live(head(run, `${served.words} (${served.address} port ${served.port})`, method));
   const times = await measureLatency({
-    ...run,
+    ...{ ...run, linksRoundTripMs: linksRoundTripMs(run.network) },
     ...{ servers: served.programs, address: served.address, port: served.port },
   });
   const { use, quantilesUs, ...figures } = times;
   const thousands = figures.count / 1000;
   return {
     ...{ to: served.words, method, uses: [use], complete: true },
-    text: `${latencyText(times)}\n${cpuText(use, { amount: thousands, unit: '1000 ROUND TRIPS' })}`,
+    text: `${latencyText(times)}\n${cpuText(use, { amount: thousands, unit: '1000 ROUND TRIPS' })}${timeText(times, use)}${lossText(use)}`,
     plot: (words) => latencyPlot(words, times),
     document: {
       figures,
@@ -122,21 +131,25 @@ async function packetRate(run: Run): Promise<Measured> {
     // Who sends rows receives rows.
     const served = await run.serve(segment ? ['sink', '--gro'] : ['sink']);
     const { address, port, programs } = served;
-    if (to === '') run.live(`${run.client.words} to ${served.words} (${address}): ${method}\n`);
+    if (to === '') run.live(head(run, `${served.words} (${address})`, method));
     to = served.words;
-    const found = await measurePacketRate({ ...run, ...{ servers: programs, address, port, segment } });
+    let trials = 0;
+    const onTrial = (trial: Trial) => run.progress(`${generator}, ${trialText(++trials, trial)}`);
+    const path = { servers: programs, address, port, linksRoundTripMs: linksRoundTripMs(run.network) };
+    const found = await measurePacketRate({ ...run, ...path, segment, onTrial });
     rates.push({ generator, found });
     for (const program of programs) await program.end();
   }
-  const cpu = rates.flatMap(({ generator, found: { best, use } }) =>
-    best === undefined
-      ? []
-      : [`\n${generator}\n${cpuText(use, { amount: best.delivered / 1e6, unit: '1,000,000' })}${limitText(use)}`],
-  );
+  const parts = rates.map(({ generator, found: { best, use, losses } }) => {
+    const amount = (best?.delivered ?? 0) / 1e6;
+    const cpu = best === undefined ? '' : `${cpuText(use, { amount, unit: '1,000,000' })}${limitText(use)}`;
+    const lost = lossText({ losses });
+    return cpu === '' && lost === '' ? '' : `\n${generator}\n${cpu}${lost === '' ? '' : `in all trials:\n${lost}`}`;
+  });
   return {
     ...{ to, method, uses: rates.map(({ found }) => found.use) },
     complete: rates.every(({ found }) => found.best !== undefined),
-    text: `${rateText(rates)}${cpu.join('')}`,
+    text: `${rateText(rates)}${parts.join('')}`,
     plot: (words) => ratePlot(words, rates),
     document: {
       figures: Object.fromEntries(rates.map(({ generator, found }) => [generator, rateFigures(found)])),
@@ -145,21 +158,28 @@ async function packetRate(run: Run): Promise<Measured> {
   };
 }
 
-function rateFigures({ best, use }: PacketRate): object | null {
+function head(run: Run, to: string, method: string): string {
+  return headText(run.client.words, to, [method, ...networkWords(run.network)]);
+}
+
+function rateFigures({ best, trials, use, losses }: PacketRate): object | null {
   if (best === undefined) return null;
   const perSecond = (count: number) => count / best.seconds;
   return {
     sentPerSecond: perSecond(best.sent),
     deliveredPerSecond: perSecond(best.delivered),
     loss: lossOf(best),
+    ...disagreement(trials),
+    lossesOfAllTrials: losses,
     ...useDocument(use, 'coreSecondsPerMillionDelivered', best.delivered / 1e6),
     limit: limitWords(use.participants, use.machine),
   };
 }
 
-function useDocument({ machine, participants }: RunUse, name: string, amount: number): object {
+function useDocument({ machine, participants, losses }: RunUse, name: string, amount: number): object {
   return {
     cpu: { ...machine, [name]: amount > 0 ? machine.busySeconds / amount : null },
-    participants,
+    participants: participants.map((one) => ({ ...one, workShare: workShare(one) })),
+    losses,
   };
 }

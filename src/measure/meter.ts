@@ -11,7 +11,7 @@ import { runSink } from './udp-sink.ts';
 
 const roles: Readonly<Record<MeterArguments['role'], (given: MeterArguments) => void>> = {
   echo: ({ port }) => runEcho(port),
-  ping: ({ to, port }) => runPing(to, port),
+  ping: ({ to, port, timeoutMs }) => runPing(to, port, timeoutMs),
   sink: ({ port, gro }) => runSink(port, gro),
   blast: ({ to, port, segment }) => runBlast(to, port, segment),
   'stream-sink': ({ port }) => runStreamSink(port),

@@ -24,6 +24,7 @@ export class PodProgram {
   /** The exit code; 128 when a signal ended it, or it could not be started. */
   readonly exited: Promise<number>;
   stderr = '';
+  hasEnded = false;
   readonly #place: PodPlace;
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
@@ -46,7 +47,10 @@ export class PodProgram {
         this.stderr += error.message;
         resolve(128);
       });
-      this.#child.on('exit', () => this.#endGroup());
+      this.#child.on('exit', () => {
+        this.hasEnded = true;
+        this.#endGroup();
+      });
       this.#child.on('close', (code) => resolve(code ?? 128));
     });
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();

@@ -41,9 +41,25 @@ export function lossOf({ sent, delivered }: Trial): number {
   return sent === 0 ? 1 : Math.max(0, 1 - delivered / sent);
 }
 
-/** Did it arrive, but for a thousandth? */
+/** Did it arrive, but for a thousandth? More than was sent is a count that cannot be trusted. */
 export function isCarried({ sent, delivered }: Trial): boolean {
-  return sent > 0 && sent - delivered <= sent * LOSS_MAX;
+  return sent > 0 && delivered <= sent && sent - delivered <= sent * LOSS_MAX;
+}
+
+/** Datagrams a second; what trials of one search say of each other. */
+export interface Disagreement {
+  /** The most that was carried. */
+  readonly carriedMost: number;
+  /** The least at which more was lost than may be; undefined: nothing was. */
+  readonly lostLeast: number | undefined;
+}
+
+/** @returns undefined when no trial was carried. */
+export function disagreement(trials: readonly Trial[]): Disagreement | undefined {
+  const carried = trials.filter(isCarried).map(arrivedRate);
+  const lost = trials.filter((trial) => !isCarried(trial)).map(sentRate);
+  if (carried.length === 0) return undefined;
+  return { carriedMost: Math.max(...carried), lostLeast: lost.length === 0 ? undefined : Math.min(...lost) };
 }
 
 /**

@@ -2,9 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiClient } from '../api/client.ts';
 import type { NodeActivity } from '../nodes/protocol.ts';
+import { Refusal } from '../vessel/refusal.ts';
 import type { ParticipantUse } from './limit.ts';
+import { type Losses, type LossLook, lookAtLosses, lossesBetween } from './losses.ts';
 import { type MachineLook, type MachineUse, machineUse } from './machine-use.ts';
-import type { PodProgram } from './pod-program.ts';
+import type { PodPlace, PodProgram, PodPrograms } from './pod-program.ts';
 import { type ProcessTimes, readAllProcesses, readMachineTimes, readProcessTimes } from './proc-stat.ts';
 import { seesEveryProcess, threadOutside, VesselProcesses } from './vessel-processes.ts';
 
@@ -22,6 +24,21 @@ export interface RunUse {
   readonly machine: MachineUse;
   /** Client, nodes in the order of the path, servers. */
   readonly participants: readonly ParticipantUse[];
+  readonly losses: Losses;
+}
+
+/** What every measurement between pods has. */
+export interface PodRun {
+  readonly programs: PodPrograms;
+  readonly watch: ClusterWatch;
+  readonly threads: readonly NodeThread[];
+  readonly client: PodPlace;
+  /** One, or every backend of a Service. */
+  readonly servers: readonly PodProgram[];
+  /** What the client is told. */
+  readonly address: string;
+  readonly port: number;
+  readonly seconds: number;
 }
 
 export class ClusterWatch {
@@ -61,6 +78,10 @@ export class ClusterWatch {
     );
   }
 
+  losses(client: PodPlace, threads: readonly NodeThread[]): Promise<LossLook> {
+    return lookAtLosses(this.#client, client, threads);
+  }
+
   /** Undefined where processes cannot be told apart, or the node is just being restarted. */
   async threadOf(node: string): Promise<NodeThread | undefined> {
     const { processId, threadId } = await this.activity(node, 0);
@@ -76,25 +97,35 @@ export class ClusterWatch {
 
 /** One measurement, from its first packet to its last. */
 export class RunWatch {
+  readonly client: PodProgram;
+  readonly #run: PodRun;
   readonly #watch: ClusterWatch;
   readonly #threads: readonly NodeThread[];
-  readonly #client: PodProgram;
   readonly #servers: readonly PodProgram[];
+  readonly #lossesBefore: LossLook;
   readonly #before: MachineLook;
   readonly #cpuBefore: ReadonlyMap<object, number>;
   readonly #samples: Promise<ReadonlyMap<string, readonly number[]>>;
   #lap: MachineLook;
   #ended = false;
 
-  constructor(watch: ClusterWatch, threads: readonly NodeThread[], client: PodProgram, servers: readonly PodProgram[]) {
-    this.#watch = watch;
-    this.#threads = threads;
-    this.#client = client;
-    this.#servers = servers;
+  private constructor(run: PodRun, client: PodProgram, losses: LossLook) {
+    this.#run = run;
+    this.#watch = run.watch;
+    this.#threads = run.threads;
+    this.client = client;
+    this.#servers = run.servers;
+    this.#lossesBefore = losses;
     this.#samples = this.#sample();
     this.#cpuBefore = this.#each();
-    this.#before = watch.look();
+    this.#before = run.watch.look();
     this.#lap = this.#before;
+  }
+
+  /** @param client starts it, or hands out the one that runs: what is read beforehand takes a while. */
+  static async begin(run: PodRun, client: () => PodProgram): Promise<RunWatch> {
+    const losses = await lossesOf(run);
+    return new RunWatch(run, client(), losses);
   }
 
   /** Of the machine since the last lap. */
@@ -105,12 +136,17 @@ export class RunWatch {
     return use;
   }
 
-  /** @param clientSeconds CPU time of a client that has ended by itself. */
+  /**
+   * @param clientSeconds CPU time of a client that has ended by itself.
+   * @throws Refusal when a node or a server has ended meanwhile: then the figures are of something else.
+   */
   async end(clientSeconds?: number): Promise<RunUse> {
     const cpuAfter = this.#each();
     const machine = this.#watch.between(this.#before, this.#watch.look());
     this.#ended = true;
     const samples = await this.#samples;
+    this.#refuseEnded();
+    const losses = lossesBetween(this.#lossesBefore, await lossesOf(this.#run));
     const used = (who: object) => Math.max(0, (cpuAfter.get(who) ?? 0) - (this.#cpuBefore.get(who) ?? 0));
     const use = (name: string, cpuSeconds: number): ParticipantUse => {
       return { name, cpuSeconds, coreShare: machine.seconds > 0 ? cpuSeconds / machine.seconds : 0 };
@@ -119,14 +155,21 @@ export class RunWatch {
       const seen = samples.get(thread.node);
       return { ...use(thread.node, used(thread)), ...(seen !== undefined && { samples: seen }) };
     });
-    const client = use(this.#client.name, clientSeconds ?? used(this.#client));
+    const client = use(this.client.name, clientSeconds ?? used(this.client));
     const servers = this.#servers.map((server) => use(server.name, used(server)));
-    return { machine, participants: [client, ...nodes, ...servers] };
+    return { machine, participants: [client, ...nodes, ...servers], losses };
+  }
+
+  #refuseEnded(): void {
+    const node = this.#threads.find(({ process, thread }) => readProcessTimes(process, thread) === undefined);
+    if (node !== undefined) throw new Refusal(`node ${node.node} has ended during the measurement`);
+    const server = this.#servers.find(({ hasEnded }) => hasEnded);
+    if (server !== undefined) throw server.failure();
   }
 
   /** CPU seconds of each participant so far, as long as it is there. */
   #each(): Map<object, number> {
-    const programs = [this.#client, ...this.#servers].map((program) => [program, program.times()?.own] as const);
+    const programs = [this.client, ...this.#servers].map((program) => [program, program.times()?.own] as const);
     const threads = this.#threads.map((one) => [one, readProcessTimes(one.process, one.thread)?.own] as const);
     return new Map([...programs, ...threads].flatMap(([who, cpu]) => (cpu === undefined ? [] : [[who, cpu] as const])));
   }
@@ -144,4 +187,8 @@ export class RunWatch {
     await Promise.allSettled(this.#threads.map(one));
     return seen;
   }
+}
+
+export function lossesOf({ watch, client, threads }: PodRun): Promise<LossLook> {
+  return watch.losses(client, threads);
 }

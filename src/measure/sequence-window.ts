@@ -8,19 +8,30 @@ export class SequenceWindow {
   duplicates = 0;
   /** Not seen before, but a later one was (RFC 4737 section 3.3, by sequence number). */
   reordered = 0;
+  /** Sent before the first number that counts: late ones of an earlier trial. */
+  early = 0;
   readonly #seen = new Int32Array(WINDOW / 32);
   #highest = 0;
   #begun = false;
+  /** Undefined: any number counts. */
+  #first: number | undefined;
 
-  reset(): void {
+  /** @param first the number from which on they count; undefined: any. */
+  reset(first?: number): void {
     this.duplicates = 0;
     this.reordered = 0;
+    this.early = 0;
+    this.#first = first;
     this.#begun = false;
     this.#seen.fill(0);
   }
 
   /** @param sequence 32 bits, which may wrap. The first one after a reset may be any. */
   add(sequence: number): void {
+    if (this.#first !== undefined && ((sequence - this.#first) | 0) < 0) {
+      this.early++;
+      return;
+    }
     if (!this.#begun) {
       this.#begun = true;
       this.#highest = sequence | 0;

@@ -1,4 +1,4 @@
-/** Servers in pods for the time of a measurement: on the port that a Service leads to where it is free, else on any. */
+/** Servers in pods for the time of a measurement: on the port that a Service leads to, or on a free one. */
 import { Refusal } from '../vessel/refusal.ts';
 import type { PodPlace, PodProgram, PodPrograms } from './pod-program.ts';
 import { iperfIsReady } from './throughput.ts';
@@ -23,7 +23,6 @@ export interface Servers {
   readonly port: number;
   /** `Service shop/web, port 80`, `pod shop/web-1 on n1`. */
   readonly words: string;
-  readonly notes: readonly string[];
 }
 
 /** iperf3 cannot be told to choose a port itself: some are tried. */
@@ -35,21 +34,16 @@ const ATTEMPTS = 8;
 export async function startServers(programs: PodPrograms, wanted: ServersWanted): Promise<Servers> {
   const { kind, places, port, service } = wanted;
   const [first] = places;
-  const notes: string[] = [];
   if (port !== 0) {
     const started = await Promise.all(places.map((place) => startOne(programs, kind, place, port)));
     const ready = started.flatMap((server) => server ?? []);
     if (ready.length === places.length) {
       const { address, words } = service ?? { address: first!.address, words: `pod ${first!.words}` };
       const all = ready.map(({ program }) => program);
-      return { programs: all, address, port: service?.port ?? port, words, notes };
+      return { programs: all, address, port: service?.port ?? port, words };
     }
     for (const { program } of ready) await program.end();
-    if (service === undefined)
-      throw new Refusal(`port ${port} of pod ${first!.words} is taken: leave the port away, or stop what has it`);
-    notes.push(
-      `port ${port} is taken in a pod behind ${service.words}: the pod's own address was measured, not the Service`,
-    );
+    throw portTaken(wanted);
   }
   for (let i = 0; i < ATTEMPTS; i++) {
     const tried = kind === 'iperf3' ? PORT_FIRST + Math.floor(Math.random() * PORTS) : 0;
@@ -60,10 +54,20 @@ export async function startServers(programs: PodPrograms, wanted: ServersWanted)
       address: first!.address,
       port: server.port,
       words: `pod ${first!.words}`,
-      notes,
     };
   }
   throw new Refusal(`no server could be started in pod ${first!.words}`);
+}
+
+/** What is measured through a Service is answered on its target port, or it would not be measured. */
+function portTaken({ port, places, service }: ServersWanted): Refusal {
+  if (service === undefined)
+    return new Refusal(`port ${port} of pod ${places[0]!.words} is taken: leave the port away, or stop what has it`);
+  return new Refusal(
+    `${service.words} leads to port ${port}, which is taken in a pod behind it: podwire answers on every port that a ` +
+      'container declares. Measure a pod of it (--to NAMESPACE/POD), or a port of the Service whose targetPort no ' +
+      'container declares: {port: 5201}',
+  );
 }
 
 /** Undefined when the port is taken. */

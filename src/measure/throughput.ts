@@ -1,11 +1,11 @@
 /** One TCP stream between pods: by iperf3 where this machine has it, else by the meter. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Refusal } from '../vessel/refusal.ts';
-import { nothingArrives } from './latency.ts';
+import { NothingArrives } from './latency.ts';
 import type { MachineUse } from './machine-use.ts';
-import type { PodPlace, PodProgram, PodPrograms } from './pod-program.ts';
+import type { PodProgram } from './pod-program.ts';
 import { readProcessTimes } from './proc-stat.ts';
-import { type ClusterWatch, type NodeThread, type RunUse, RunWatch } from './run-watch.ts';
+import { type PodRun, type RunUse, RunWatch } from './run-watch.ts';
 
 export interface StreamInterval {
   readonly fromSeconds: number;
@@ -23,16 +23,7 @@ export interface StreamResult {
   readonly use: RunUse;
 }
 
-export interface StreamRun {
-  readonly programs: PodPrograms;
-  readonly watch: ClusterWatch;
-  readonly threads: readonly NodeThread[];
-  readonly client: PodPlace;
-  /** One, or every backend of a Service. */
-  readonly servers: readonly PodProgram[];
-  readonly address: string;
-  readonly port: number;
-  readonly seconds: number;
+export interface StreamRun extends PodRun {
   /** Is told of each interval as it ends. */
   readonly onInterval: (interval: StreamInterval, machine: MachineUse) => void;
 }
@@ -41,16 +32,15 @@ const STARTUP_MS = 5000;
 
 /** By iperf3; its server is running. @throws Refusal */
 export async function iperfStream(run: StreamRun): Promise<StreamResult> {
-  const { programs, watch, threads, servers, address, port, seconds } = run;
-  const childrenBefore = childrenSeconds();
+  const { programs, address, port, seconds } = run;
   const flags = ['-c', address, '-p', String(port), '-t', String(seconds), '-i', '1', '-f', 'k', '--forceflush'];
-  const client = programs.start('client (iperf3)', run.client, [
-    'iperf3',
-    ...flags,
-    '--connect-timeout',
-    String(STARTUP_MS),
-  ]);
-  const watching = new RunWatch(watch, threads, client, servers);
+  const command = ['iperf3', ...flags, '--connect-timeout', String(STARTUP_MS)];
+  let childrenBefore = 0;
+  const watching = await RunWatch.begin(run, () => {
+    childrenBefore = childrenSeconds();
+    return programs.start('client (iperf3)', run.client, command);
+  });
+  const { client } = watching;
   const intervals: StreamInterval[] = [];
   let received: IperfLine | undefined;
   let sent: IperfLine | undefined;
@@ -58,7 +48,7 @@ export async function iperfStream(run: StreamRun): Promise<StreamResult> {
     const parsed = parseIperfLine(line);
     if (parsed?.end === 'receiver') received = parsed;
     else if (parsed?.end === 'sender') sent = parsed;
-    else if (parsed !== undefined) {
+    else if (parsed !== undefined && isLater(parsed, intervals.at(-1))) {
       intervals.push(parsed);
       run.onInterval(parsed, watching.lap());
     }
@@ -72,14 +62,14 @@ export async function iperfStream(run: StreamRun): Promise<StreamResult> {
 
 /** By the meter; its server is running. @throws Refusal */
 export async function meterStream(run: StreamRun): Promise<StreamResult> {
-  const { programs, watch, threads, servers, address, port, seconds } = run;
+  const { programs, servers, address, port, seconds } = run;
   const client = programs.meter('client (meter)', run.client, ['stream', '--to', address, '--port', String(port)]);
   await client.ready();
-  const watching = new RunWatch(watch, threads, client, servers);
+  const watching = await RunWatch.begin(run, () => client);
   const intervals: StreamInterval[] = [];
   let at = 0;
   let answer = await client.order<StreamAnswer>({ seconds, interval: 1 }).catch((error: Error) => {
-    throw error.message.includes('does not answer') ? nothingArrives(address, port, 'TCP') : error;
+    throw error.message.includes('does not answer') ? new NothingArrives(address, port, 'TCP') : error;
   });
   for (; answer.interval !== undefined; answer = await client.answer<StreamAnswer>()) {
     const { bytes, seconds: took } = answer.interval;
@@ -91,6 +81,11 @@ export async function meterStream(run: StreamRun): Promise<StreamResult> {
   const counted = await Promise.race(servers.map((server) => server.answer<{ bytes: number; seconds: number }>()));
   const use = await watching.end();
   return { ...counted, retransmits: undefined, intervals, use };
+}
+
+/** When it is stopped or loses its server, iperf3 writes its last interval once more. */
+export function isLater(interval: StreamInterval, last: StreamInterval | undefined): boolean {
+  return interval.toSeconds > (last?.toSeconds ?? 0) && interval.fromSeconds >= (last?.toSeconds ?? 0);
 }
 
 interface StreamAnswer {
@@ -122,7 +117,7 @@ export function parseIperfLine(line: string): IperfLine | undefined {
 /** iperf3 says on one line what is wrong; a policy or a broken path shows as silence. */
 function iperfFailure(client: PodProgram, address: string, port: number): Refusal {
   const said = client.stderr.trim().replace(/^iperf3: (error - )?/, '') || 'it ended without a result';
-  if (/timed out/i.test(said)) return nothingArrives(address, port, 'TCP');
+  if (/timed out/i.test(said)) return new NothingArrives(address, port, 'TCP');
   return new Refusal(`iperf3 to ${address} port ${port}: ${said}`);
 }
 

@@ -49,6 +49,7 @@ export function runBlast(to: string, port: number, segment: boolean): void {
       bytes: blast.sent * size,
       seconds: elapsedMs / 1000,
       busy: Math.max(0, 1 - blast.waitedMs / elapsedMs),
+      next: sequence,
     };
   });
 }

@@ -5,8 +5,6 @@ import { OrderError, obeyAll, parseOrder, SECONDS } from './orders.ts';
 import { quantile } from './quantiles.ts';
 import { openClient } from './sockets.ts';
 
-/** An answer that takes longer is lost. */
-const TIMEOUT_MS = 200;
 const COUNT_MAX = 1_000_000;
 const SIZE_MAX = 65_507;
 const SIZE_DEFAULT = 64;
@@ -26,9 +24,13 @@ interface RoundTrips {
   readonly sortedUs: Float64Array;
 }
 
-/** Orders until standard input ends: `count` round trips, or as many as `seconds` allow, whichever is over first. */
-export function runPing(to: string, port: number): void {
-  const pinger = new Pinger(openClient(to, port, TIMEOUT_MS));
+/**
+ * Orders until standard input ends: `count` round trips, or as many as `seconds` allow, whichever is over first.
+ *
+ * @param timeoutMs an answer that takes longer is lost.
+ */
+export function runPing(to: string, port: number, timeoutMs: number): void {
+  const pinger = new Pinger(openClient(to, port, timeoutMs), timeoutMs);
   obeyAll((line) => {
     const order = parseOrder(line, fields);
     if (order.count === undefined && order.seconds === undefined) throw new OrderError('count or seconds is missing');
@@ -55,14 +57,16 @@ function describe({ sent, sortedUs }: RoundTrips, quantiles: number | undefined)
 
 class Pinger {
   readonly #fd: number;
+  readonly #timeoutMs: number;
   readonly #sent = new DataView(new ArrayBuffer(SIZE_MAX));
   readonly #sentAddress = addressOf(this.#sent);
   readonly #received = new DataView(new ArrayBuffer(SIZE_MAX));
   readonly #receivedAddress = addressOf(this.#received);
   #sequence = 0;
 
-  constructor(fd: number) {
+  constructor(fd: number, timeoutMs: number) {
     this.#fd = fd;
+    this.#timeoutMs = timeoutMs;
   }
 
   run(count: number, seconds: number, size: number): RoundTrips {
@@ -90,7 +94,7 @@ class Pinger {
       const elapsed = performance.now() - start;
       if (length === size && this.#received.getUint32(0) === this.#sequence) return elapsed * US_PER_MS;
       // The answer to an earlier one, which counts as lost.
-      if ((length >= 0 || length === -Errno.EINTR) && elapsed < TIMEOUT_MS) continue;
+      if ((length >= 0 || length === -Errno.EINTR) && elapsed < this.#timeoutMs) continue;
       return length < 0 ? lostBy(length, 'receive') : -1;
     }
   }

@@ -17,7 +17,12 @@ const BURST = 64;
 const ROW_BYTES_MAX = 65_536;
 const SEQUENCE_BYTES = 4;
 
-const fields = { report: 'flag', reset: 'flag' } as const;
+const fields = {
+  report: 'flag',
+  reset: 'flag',
+  /** With reset: the sequence number from which on datagrams count; earlier ones are late, of what was before. */
+  first: { min: 0, max: 0xffff_ffff, whole: true },
+} as const;
 
 /** Until standard input ends. @throws SystemCallError EADDRINUSE; ENOPROTOOPT from a kernel without UDP_GRO. */
 export function runSink(port: number, gro: boolean): void {
@@ -63,11 +68,11 @@ class Sink {
     if (order.reset !== undefined) {
       this.#packets = 0;
       this.#bytes = 0;
-      this.#window.reset();
+      this.#window.reset(order.first);
       return { reset: true };
     }
-    const { duplicates, reordered } = this.#window;
-    return { packets: this.#packets, bytes: this.#bytes, duplicates, reordered };
+    const { duplicates, reordered, early } = this.#window;
+    return { packets: this.#packets - early, bytes: this.#bytes, duplicates, reordered };
   }
 
   /** One message: a datagram, or a row of them. One too short for a sequence number is only counted. */

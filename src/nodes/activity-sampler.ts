@@ -23,7 +23,7 @@ export async function sampleActivity(
 }
 
 /** @param words the activity, and the thread's number. */
-export async function reportActivity(words: ActivityWord, forMs: number): Promise<NodeActivity> {
+export async function reportActivity(words: ActivityWord, forMs: number): Promise<Omit<NodeActivity, 'captures'>> {
   const samples = await sampleActivity(words, forMs);
   return { processId: process.pid, threadId: words[1]!, samples };
 }

@@ -20,6 +20,7 @@ import type {
   DataplaneThreadData,
   FromDataplane,
   FromNode,
+  NodeActivity,
   NodeSettings,
   NodeUpdate,
   ProbeOrder,
@@ -50,6 +51,10 @@ class DataplaneThread {
   readonly #name: string;
   readonly #captures = new Map<number, CaptureStream>();
   #nextCapture = 1;
+
+  get captures(): number {
+    return this.#captures.size;
+  }
 
   constructor(settings: NodeSettings) {
     this.#name = settings.name;
@@ -147,8 +152,12 @@ async function obey(node: Node, id: number, order: WorkloadOrder | ProbeOrder | 
 
 function answerTo(node: Node, id: number, order: WorkloadOrder | ProbeOrder | ActivityOrder): Promise<unknown> {
   if (order.order === 'ask') return ask(node, id, order);
-  if (order.order === 'activity') return reportActivity(new Int32Array(node.dataplane.activity), order.forMs);
+  if (order.order === 'activity') return activityOf(node, order.forMs);
   return node.pods.obey(order);
+}
+
+async function activityOf({ dataplane }: Node, forMs: number): Promise<NodeActivity> {
+  return { ...(await reportActivity(new Int32Array(dataplane.activity), forMs)), captures: dataplane.captures };
 }
 
 process.on('message', (message: ToNode, handle: unknown) => {

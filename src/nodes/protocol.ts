@@ -150,6 +150,8 @@ export interface NodeActivity {
   readonly threadId: number;
   /** How often each activity was seen, by its number. */
   readonly samples: readonly number[];
+  /** How many captures run on it: while one does, it merges no UDP datagrams. */
+  readonly captures: number;
 }
 
 export interface PodName {

@@ -3,7 +3,7 @@ import { readMeterArguments } from '../../src/measure/arguments.ts';
 
 describe('arguments of the meter', () => {
   test('a server and a client', () => {
-    const none = { to: '', gro: false, segment: false };
+    const none = { to: '', gro: false, segment: false, timeoutMs: 200 };
     expect(readMeterArguments(['sink', '--port', '0', '--gro'])).toEqual({ ...none, role: 'sink', port: 0, gro: true });
     expect(readMeterArguments(['--to', 'fd00::1', 'blast', '--port=65535', '--segment'])).toEqual({
       ...none,
@@ -30,6 +30,8 @@ describe('arguments of the meter', () => {
     ['sink --port 1 --segment', /sink has no --segment/],
     ['stream --port 1 --to ::1 --gro', /stream has no --gro/],
     ['sink --port 1 --fast', /--fast/],
+    ['blast --port 1 --to ::1 --timeout 5', /blast has no --timeout/],
+    ['ping --port 1 --to ::1 --timeout 0', /--timeout wants milliseconds/],
   ] as const) {
     test(`refused: ${words}`, () => {
       expect(() => readMeterArguments(words.split(' ').filter((word) => word !== ''))).toThrow(message);

@@ -39,14 +39,26 @@ describe('machineUse', () => {
 
   test('processes that came and went are known by their parent', () => {
     const before = look(0, [process(20, 1, { children: 100 })]);
-    const after = look(10, [process(20, 1, { children: 106 })]);
+    const after = look(10, [process(20, 1, { children: 106 })], 7);
     expect(machineUse(before, after, isOurs, true).foreignCores).toBeCloseTo(0.6);
   });
 
   test('of one that went, only what it has used since counts', () => {
     const before = look(0, [process(20, 1), process(25, 40)]);
-    const after = look(10, [process(20, 1, { children: 43 })]);
+    const after = look(10, [process(20, 1, { children: 43 })], 7);
     expect(machineUse(before, after, isOurs, true).foreignCores).toBeCloseTo(0.3);
+  });
+
+  test('who had ended before it could be looked at does not count with its whole life', () => {
+    const before = look(0, [process(1, 0), process(20, 1)]);
+    const after = look(10, [process(1, 8), process(20, 1, { children: 60 })], 8.5);
+    const use = machineUse(before, after, isOurs, true);
+    expect(use.foreignCores).toBeCloseTo(0.05);
+    expect(use.foreign).toEqual([{ name: 'ended children of p20', id: 20, cores: expect.closeTo(0.05) }]);
+  });
+
+  test('who has used nothing has no name', () => {
+    expect(machineUse(look(0, [process(20, 3)]), look(10, [process(20, 3)]), isOurs, true).foreign).toEqual([]);
   });
 
   test('where not all can be seen, what nobody of ours has used is foreign', () => {
@@ -80,5 +92,13 @@ describe('noiseOf', () => {
       'other processes used 0.91 cores (limit 0.3): yes (pid 7) 0.90',
     ]);
     expect(noiseOf({ ...quiet, foreignCores: 0.5, stealShare: 0.1 })).toHaveLength(2);
+  });
+
+  test('there is always somebody to look for', () => {
+    const foreign = [{ name: 'sh', id: 7, cores: 0.04 }];
+    expect(noiseOf({ ...quiet, foreignCores: 0.39, foreign })).toEqual([
+      'other processes used 0.39 cores (limit 0.3): many with little each, most of it sh (pid 7) 0.04',
+    ]);
+    expect(noiseOf({ ...quiet, foreignCores: 0.39 })[0]).toMatch(/which ones cannot be seen from here$/);
   });
 });

@@ -156,6 +156,40 @@ describe.skipIf(need !== undefined)(`${need === undefined ? '' : `(needs ${need}
     expect(await meter.end()).toBe(0);
   });
 
+  test('a sink that is told a first number does not count earlier ones', async () => {
+    const { meter, port } = await server('sink');
+    const blast = new Meter('blast', '--to', '127.0.0.1', '--port', port);
+    await meter.order({ reset: true, first: 10 });
+    const { sent, next } = (await blast.order({ pps: 1000, seconds: 0.05 })) as { sent: number; next: number };
+    expect(next).toBe(sent);
+    expect(sent).toBeGreaterThan(10);
+    expect(await counted(meter, sent - 10)).toMatchObject({ packets: sent - 10, duplicates: 0, reordered: 0 });
+  });
+
+  test('stream with intervals: as many as the time has, however late each comes', async () => {
+    const { meter, port } = await server('stream-sink');
+    const stream = new Meter('stream', '--to', '127.0.0.1', '--port', port);
+    const intervals: Record<string, number>[] = [];
+    let answer = await stream.order({ seconds: 0.6, interval: 0.3 });
+    for (; answer['interval'] !== undefined; answer = await stream.answer()) {
+      intervals.push(answer['interval'] as Record<string, number>);
+    }
+    expect(intervals).toHaveLength(2);
+    const seconds = intervals.reduce((sum, interval) => sum + interval['seconds']!, 0);
+    expect(seconds).toBeCloseTo(answer['seconds'] as number);
+    await meter.answer();
+  });
+
+  test('an answer that takes longer than ping is told to wait is lost', async () => {
+    const slow = createSocket('udp4');
+    slow.on('message', (bytes, from) => setTimeout(() => slow.send(bytes, from.port, from.address), 300));
+    await new Promise<void>((resolve) => slow.bind(0, '127.0.0.1', resolve));
+    const words = ['ping', '--to', '127.0.0.1', '--port', String(slow.address().port)];
+    expect(await new Meter(...words).order({ count: 1 })).toMatchObject({ lost: 1 });
+    expect(await new Meter(...words, '--timeout', '5000').order({ count: 1 })).toMatchObject({ lost: 0 });
+    slow.close();
+  });
+
   test('stream with intervals: they add up', async () => {
     const { meter, port } = await server('stream-sink');
     const stream = new Meter('stream', '--to', '127.0.0.1', '--port', port);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isCarried, lossOf, RateSearch, searchRate, type Trial } from '../../src/measure/rate-search.ts';
+import { disagreement, isCarried, lossOf, RateSearch, searchRate, type Trial } from '../../src/measure/rate-search.ts';
 import { Random } from '../support/random.ts';
 
 /** A path that loses what is over its capacity, and a generator that has a limit of its own. */
@@ -86,6 +86,7 @@ describe('searchRate', () => {
 
 test('what was delivered twice or not sent at all is no success', () => {
   expect(lossOf({ wanted: 1, sent: 100, delivered: 101, seconds: 1 })).toBe(0);
+  expect(isCarried({ wanted: 1, sent: 100, delivered: 101, seconds: 1 })).toBe(false);
   expect(isCarried({ wanted: 1, sent: 0, delivered: 0, seconds: 1 })).toBe(false);
   expect(isCarried({ wanted: 1, sent: 1000, delivered: 999, seconds: 1 })).toBe(true);
   expect(isCarried({ wanted: 1, sent: 1000, delivered: 998, seconds: 1 })).toBe(false);
@@ -177,4 +178,14 @@ test.each([
   [0, 0, false],
 ])('of %d sent %d arrive: carried %s', (sent, delivered, expected) => {
   expect(isCarried({ wanted: 1, sent, delivered, seconds: 1 })).toBe(expected);
+});
+
+test('what trials say of each other: the most that was carried, the least that was lost', () => {
+  const trial = (sent: number, delivered: number) => ({ wanted: sent, sent, delivered, seconds: 2 });
+  expect(disagreement([trial(1000, 900), trial(400, 400), trial(300, 200), trial(500, 500)])).toEqual({
+    carriedMost: 250,
+    lostLeast: 150,
+  });
+  expect(disagreement([trial(400, 400)])).toEqual({ carriedMost: 200, lostLeast: undefined });
+  expect(disagreement([trial(400, 0)])).toBeUndefined();
 });

@@ -41,6 +41,19 @@ describe('SequenceWindow', () => {
     expect([window.duplicates, window.reordered]).toEqual([0, 0]);
   });
 
+  test('what was sent before the first that counts is neither late nor a copy', () => {
+    const window = new SequenceWindow();
+    window.reset(100);
+    for (const number of [98, 99, 101, 99, 100, 100]) window.add(number);
+    expect([window.early, window.duplicates, window.reordered]).toEqual([3, 1, 1]);
+    window.reset(0xffff_ffff);
+    for (const number of [0xffff_fffe, 0, 0xffff_ffff]) window.add(number);
+    expect([window.early, window.duplicates, window.reordered]).toEqual([1, 0, 1]);
+    window.reset();
+    window.add(5);
+    expect(window.early).toBe(0);
+  });
+
   test('random numbers: as a set of all that were seen would say', () => {
     const random = new Random(1);
     const seen = new Set<number>();

@@ -13,6 +13,7 @@ interface Use {
   readonly name: string;
   readonly cpuSeconds: number;
   readonly coreShare: number;
+  readonly workShare: number;
   readonly samples?: readonly number[];
 }
 
@@ -29,6 +30,17 @@ interface Document {
   readonly participants: readonly Use[];
   readonly cpu: { readonly busySeconds: number; readonly seconds: number };
   readonly limit: string;
+  readonly network: {
+    readonly underlay: string;
+    readonly podMtu: number;
+    readonly links: readonly object[];
+    readonly capturing: readonly string[];
+  };
+  readonly losses: {
+    readonly podQueue: number | null;
+    readonly wireQueues: number | null;
+    readonly nodes: readonly { readonly node: string }[];
+  };
   readonly raw: Record<string, never>;
 }
 
@@ -71,7 +83,8 @@ describeUnless(lacks, 'bench', () => {
   const seesNodes = ({ participants }: Document) => {
     const names = participants.map(({ name }) => name);
     expect(names).toEqual([expect.stringMatching(/^client/), 'n1', 'n2', expect.stringMatching(/^server/)]);
-    for (const { name, cpuSeconds, samples } of participants.slice(1, 3)) {
+    for (const { name, cpuSeconds, coreShare, workShare, samples } of participants.slice(1, 3)) {
+      expect(workShare, name).toBeLessThanOrEqual(coreShare);
       expect(cpuSeconds, name).toBeGreaterThan(0);
       expect(
         samples!.reduce((sum, count) => sum + count),
@@ -96,6 +109,13 @@ describeUnless(lacks, 'bench', () => {
     expect(Math.abs(sum - bytes!)).toBeLessThan(0.2 * bytes!);
     seesNodes(found);
     expect(found.limit).toMatch(/limited by/);
+    expect(found.network).toMatchObject({ nodes: ['n1', 'n2'], podMtu: 1450, links: [], capturing: [] });
+    expect(found.network.underlay).toMatch(/^(TAP|UDP sockets)$/);
+    expect(found.losses).toMatchObject({
+      podQueue: expect.any(Number),
+      wireQueues: found.network.underlay === 'TAP' ? expect.any(Number) : null,
+      nodes: [{ node: 'n1' }, { node: 'n2' }],
+    });
     expect(found.cpu.busySeconds).toBeGreaterThan(0);
     expect(found.cpu.busySeconds).toBeLessThan(found.cpu.seconds * found.machine.cores * 1.1);
     expect(leftovers()).toEqual([]);
@@ -143,9 +163,14 @@ describeUnless(lacks, 'bench', () => {
     const run = words('throughput', '--duration', '1s', '--noisy', '--from', 'a', '--to', 'b:9000');
     const { code, stdout, stderr } = await cluster.run(run, { env: { PATH: withoutIperf() } });
     expect(code, stderr).toBe(0);
-    expect(stdout).toContain(`(${addresses.b.v4} port 9000): one TCP stream by podwire's meter`);
+    expect(stdout).toContain(
+      `to:   pod default/b on n2 (${addresses.b.v4} port 9000)\none TCP stream by podwire's meter`,
+    );
     expect(stdout).toMatch(/^\[ {2}1\] +0\.00-\d\.\d\d +sec .* received$/m);
     expect(stdout).toMatch(/^n1 +\d/m);
+    for (const line of stdout.split('\n').filter((one) => !/too noisy/.test(one))) {
+      expect(line.length, line).toBeLessThanOrEqual(80);
+    }
   });
 
   describe('interrupted', () => {
@@ -208,19 +233,116 @@ spec: {podSelector: {}, policyTypes: [Ingress]}
     const file = cluster.write('deny.yaml', deny);
     expect((await cluster.run(['apply', '-f', file, '--name', cluster.name])).code).toBe(0);
     const refused = async (kind: string, env: NodeJS.ProcessEnv = {}) => {
-      const { code, stderr } = await cluster.run(words(kind, '--duration', '1s', '--noisy', '--from', 'a'), { env });
-      return [code, stderr.trim().split('\n').at(-1)];
+      const run = words(kind, '--duration', '1s', '--noisy', '--from', 'a', '--to', 'b');
+      const { code, stderr } = await cluster.run(run, { env });
+      return [code, ...stderr.trim().split('\n').slice(-3)];
     };
-    const silence = (protocol: string) =>
-      expect.stringMatching(
-        new RegExp(`^nothing comes back from 10\\.244\\.1\\.2, ${protocol} port \\d+: podwire trace`),
-      );
-    expect(await refused('throughput')).toEqual([2, silence('TCP')]);
-    expect(await refused('throughput', { PATH: withoutIperf() })).toEqual([2, silence('TCP')]);
-    expect(await refused('latency')).toEqual([2, silence('UDP')]);
-    expect(await refused('pps')).toEqual([2, silence('UDP')]);
+    const silence = (protocol: string, trace: string) => [
+      1,
+      expect.stringMatching(new RegExp(`nothing comes back from 10\\.244\\.1\\.2, ${protocol} port \\d+$`)),
+      expect.stringMatching(/^ {2}dropped: ingress to default\/b .*deny \(.*deny\.yaml:\d+\)/),
+      expect.stringMatching(new RegExp(`^ {2}podwire trace default/a 10\\.244\\.1\\.2:\\d+${trace}$`)),
+    ];
+    expect(await refused('throughput')).toEqual(silence('TCP', ''));
+    expect(await refused('throughput', { PATH: withoutIperf() })).toEqual(silence('TCP', ''));
+    expect(await refused('latency')).toEqual(silence('UDP', ' --proto udp'));
+    expect(await refused('pps')).toEqual(silence('UDP', ' --proto udp'));
+    const chosen = await cluster.run(words('latency', '--duration', '1s', '--noisy', '--from', 'a'));
+    expect(chosen.code, chosen.stderr).toBe(0);
+    expect(chosen.stderr).toMatch(/to kube-system\/coredns-\S+ on n\d: chosen/);
     expect(leftovers()).toEqual([]);
     expect((await cluster.run(['delete', '-f', file, '--name', cluster.name])).code).toBe(0);
+  });
+
+  test('links with more latency than a time-out: every round trip is there, and the link in the figures', async () => {
+    const set = (latency: string) =>
+      cluster.run(['link', 'set', 'n1', 'n2', '--latency', latency, '--name', cluster.name]);
+    expect((await set('150ms')).code).toBe(0);
+    const found = await document('latency', '--from', 'a', '--to', 'b');
+    expect(found.network.links).toMatchObject([{ nodes: ['n1', 'n2'], delayMs: 150 }]);
+    expect(found.figures).toMatchObject({ lost: 0 });
+    expect(Number(found.figures['minUs'])).toBeGreaterThan(300_000);
+    expect((await set('0ms')).code).toBe(0);
+  });
+
+  test('a port that is taken: nothing is measured, exit code 1', async () => {
+    const other = cluster.podwire(words('throughput', '--duration', '5s', '--noisy', '--from', 'a', '--to', 'b:9000'));
+    await other.says(/^\[ {2}1\] +0\.00-/m);
+    const run = words('throughput', '--duration', '1s', '--noisy', '--from', 'a', '--to', 'b:9000');
+    const { code, stderr } = await cluster.run(run);
+    other.child.kill('SIGTERM');
+    await other.result;
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/port 9000 of pod default\/b on n2 is taken/)]);
+  });
+
+  describe('a Service', () => {
+    const manifest = `apiVersion: v1
+kind: Service
+metadata: {name: measured}
+spec:
+  selector: {app: measured}
+  ports: [{name: free, port: 5201}, {name: taken, port: 80}, {name: u, port: 5202, protocol: UDP}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: measured, labels: {app: measured}}
+spec: {nodeName: n2, containers: [{name: c, image: i, ports: [{containerPort: 80}]}]}
+`;
+    const run = (kind: string, ...more: string[]) => words(kind, '--noisy', '--from', 'a', ...more);
+
+    beforeAll(async () => {
+      const file = cluster.write('measured.yaml', manifest);
+      expect((await cluster.run(['apply', '-f', file, '--name', cluster.name])).code).toBe(0);
+      await cluster.run(['get', 'pod', 'measured', '--name', cluster.name]);
+    });
+
+    test('is what is measured, on a port that is free in its pods', async () => {
+      const measured = () => cluster.run(run('throughput', '--duration', '1s', '--to', 'svc/measured:5201'));
+      // The pod has only just begun.
+      const result = await until(async () => {
+        const one = await measured();
+        return one.code === 0 && one;
+      }, 20_000);
+      expect(result.stdout).toMatch(/^to: {3}Service default\/measured, port 5201 \(10\.96\.\S+ port 5201\)$/m);
+    });
+
+    test('and nothing else in its place where the port is taken', async () => {
+      const { code, stdout, stderr } = await cluster.run(run('throughput', '--to', 'svc/measured:80'));
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toMatch(/leads to port 80, which is taken in a pod behind it.*targetPort no container declares/);
+    });
+
+    test('whose pod is deleted meanwhile: nothing is measured', async () => {
+      const running = cluster.podwire(run('latency', '--duration', '5s', '--to', 'svc/measured:5202'));
+      await running.says(/^UDP round trips/m);
+      await until(() => leftovers().length >= 2, 10_000);
+      expect((await cluster.run(['delete', 'pod', 'measured', '--name', cluster.name])).code).toBe(0);
+      const { code, stdout, stderr } = await running.result;
+      expect(code, stdout).toBe(1);
+      expect(stderr).toMatch(/nothing was measured: server \(meter\) in pod default\/measured on n2 has ended/);
+    });
+  });
+
+  test('a capture that runs is said: it keeps its node from merging', async () => {
+    const file = join(cluster.home, 'bench.pcapng');
+    const capture = cluster.podwire(['capture', '-i', 'node/n1:underlay', '-w', file, '--name', cluster.name]);
+    let found = await document('latency', '--from', 'a', '--to', 'b');
+    for (let i = 0; i < 3 && found.network.capturing.length === 0; i++)
+      found = await document('latency', '--from', 'a', '--to', 'b');
+    capture.child.kill('SIGINT');
+    await capture.result;
+    expect(found.network.capturing).toEqual(['n1']);
+  });
+
+  test('a node that is killed meanwhile: its name, no figures, exit code 1', async () => {
+    const running = cluster.podwire(words('throughput', '--duration', '4s', '--noisy', '--from', 'a', '--to', 'b'));
+    await running.says(/^\[ {2}1\] +0\.00-/m);
+    process.kill(cluster.process('node', 'n2').pid, 'SIGKILL');
+    const { code, stdout, stderr } = await running.result;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/nothing was measured: node n2 has ended during the measurement/);
+    expect(stdout).not.toMatch(/received/);
+    expect(leftovers()).toEqual([]);
   });
 
   test.each([
@@ -228,6 +350,7 @@ spec: {podSelector: {}, policyTypes: [Ingress]}
     ['no such pod', ['latency', '--from', 'a', '--to', 'nobody'], 2, /"nobody" not found/],
     ['a node', ['latency', '--from', 'node/n1'], 2, /bench measures between pods/],
     ['no such measurement', ['jitter'], 2, /expected throughput, latency or pps/],
+    ['less than nothing', ['latency', '--duration', '-1s'], 2, /whole seconds from 1s to 1h, found "-1s"/],
     ['half a second', ['latency', '--duration', '500ms'], 2, /whole seconds/],
     ['a format', ['latency', '-o', 'yaml'], 2, /table, json or svg/],
   ])('refused: %s', async (_, more, code, message) => {
