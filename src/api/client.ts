@@ -1,10 +1,11 @@
 /** A client of a running cluster's API. */
-import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import type { KubernetesObject } from '../store/object.ts';
 import type { Resource } from '../store/resources.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { socketPath } from '../vessel/run-directory.ts';
+import { type Answer, type Exchange, exchange, TimeoutError } from './exchange.ts';
 import { collectionPath, objectPath } from './resource-path.ts';
 
 /** A cluster process that was stopped does not answer; nobody should wait for it for ever. */
@@ -73,13 +74,12 @@ export class ApiClient {
   }
 
   get<T>(path: string): Promise<T> {
-    return this.#ask({ path });
+    return this.#ask({ method: 'GET', path });
   }
 
   /** @param timeoutMs of silence, for work that takes its time. @param signal ends it */
   post<T>(path: string, body?: object, timeoutMs = this.#timeoutMs, signal?: AbortSignal): Promise<T> {
-    const ending = signal === undefined ? {} : { signal };
-    return this.#ask({ method: 'POST', path, timeout: timeoutMs, ...ending }, body);
+    return this.#ask({ method: 'POST', path, timeoutMs, signal }, body);
   }
 
   patch<T>(path: string, body: object): Promise<T> {
@@ -87,7 +87,7 @@ export class ApiClient {
   }
 
   delete<T>(path: string, timeoutMs = this.#timeoutMs): Promise<T> {
-    return this.#ask({ method: 'DELETE', path, timeout: timeoutMs });
+    return this.#ask({ method: 'DELETE', path, timeoutMs });
   }
 
   /** The lines of a long answer, as they come, until it ends or the cluster does. */
@@ -109,14 +109,15 @@ export class ApiClient {
   }
 
   /** A connection that has been switched to another protocol, and what came with the answer. */
-  upgrade(
+  async upgrade(
     path: string,
     protocol: string,
     more: Readonly<Record<string, string>>,
   ): Promise<{ socket: Socket; head: Buffer }> {
+    const start = await this.#requests();
     return new Promise((resolve, reject) => {
       const headers = { connection: 'Upgrade', upgrade: protocol, ...more };
-      const outgoing = this.#request({ path, headers }, reject);
+      const outgoing = start({ path, headers }, reject);
       outgoing.on('response', (response) => void refusalOf(response).then(reject, reject));
       outgoing.on('upgrade', (_, socket, head) => {
         socket.setTimeout(0);
@@ -126,37 +127,50 @@ export class ApiClient {
     });
   }
 
-  async #ask<T>(options: RequestOptions, body?: object): Promise<T> {
-    const response = await this.#open(options, body === undefined ? '' : JSON.stringify(body));
+  async #ask<T>(asked: Omit<Exchange, 'timeoutMs'> & { timeoutMs?: number }, body?: object): Promise<T> {
+    const text = body === undefined ? '' : JSON.stringify(body);
+    let answer: Answer;
     try {
-      return JSON.parse(await textOf(response)) as T;
+      answer = await exchange(this.#socketPath, { timeoutMs: this.#timeoutMs, ...asked, body: text });
+    } catch (error) {
+      throw this.#explain(error as Error);
+    }
+    if (answer.status !== 200) throw refusalIn(answer);
+    try {
+      return JSON.parse(answer.text) as T;
     } catch {
       throw new Refusal(`cluster "${this.#cluster}" broke off in the middle of its answer`);
     }
   }
 
-  /** An answer that is no error. */
-  #open(options: RequestOptions, body = ''): Promise<IncomingMessage> {
+  /** An answer that is no error, as it comes. */
+  async #open(options: RequestOptions): Promise<IncomingMessage> {
+    const start = await this.#requests();
     return new Promise((resolve, reject) => {
-      const outgoing = this.#request(options, reject);
+      const outgoing = start(options, reject);
       outgoing.on('response', (response) => {
         if (response.statusCode === 200) resolve(response);
         else refusalOf(response).then(reject, reject);
       });
-      outgoing.end(body);
+      outgoing.end();
     });
   }
 
-  #request(options: RequestOptions, reject: (error: Error) => void): ClientRequest {
-    const outgoing = request({ socketPath: this.#socketPath, timeout: this.#timeoutMs, ...options });
-    outgoing.on('timeout', () => {
-      outgoing.destroy(new Refusal(`cluster "${this.#cluster}" does not answer: its cluster process may be stopped`));
-    });
-    outgoing.on('error', (error: NodeJS.ErrnoException) => reject(this.#explain(error)));
-    return outgoing;
+  /** Only for answers that go on: see `exchange.ts`. */
+  async #requests(): Promise<(options: RequestOptions, reject: (error: Error) => void) => ClientRequest> {
+    const { request } = await import('node:http');
+    return (options, reject) => {
+      const outgoing = request({ socketPath: this.#socketPath, timeout: this.#timeoutMs, ...options });
+      outgoing.on('timeout', () => outgoing.destroy(new TimeoutError('no answer')));
+      outgoing.on('error', (error) => reject(this.#explain(error)));
+      return outgoing;
+    };
   }
 
   #explain(error: NodeJS.ErrnoException): Error {
+    if (error instanceof TimeoutError) {
+      return new Refusal(`cluster "${this.#cluster}" does not answer: its cluster process may be stopped`);
+    }
     if (error.code === 'EACCES') return new Refusal(`cluster "${this.#cluster}" belongs to another user`);
     if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
       return new Refusal(`no cluster named "${this.#cluster}" is running; start one: podwire up PATH`);
@@ -183,12 +197,14 @@ async function textOf(response: IncomingMessage): Promise<string> {
 }
 
 async function refusalOf(response: IncomingMessage): Promise<AnswerError> {
-  const code = response.statusCode ?? 0;
-  const text = await textOf(response);
+  return refusalIn({ status: response.statusCode ?? 0, text: await textOf(response) });
+}
+
+function refusalIn({ status, text }: Answer): AnswerError {
   try {
     const { message, reason } = JSON.parse(text) as { message: string; reason: string };
-    return new AnswerError(code, reason, message);
+    return new AnswerError(status, reason, message);
   } catch {
-    return new AnswerError(code, 'Unknown', `the cluster answered ${code}`);
+    return new AnswerError(status, 'Unknown', `the cluster answered ${status}`);
   }
 }

@@ -5,12 +5,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { ApiClient } from '../api/client.ts';
+import { AnswerError, ApiClient } from '../api/client.ts';
 import { Refusal } from '../vessel/refusal.ts';
 import { clusterName, clusterOption, readArguments, UsageError } from './arguments.ts';
-import { choosePod } from './choose-pod.ts';
 import { type Endpoint, parseEndpoint } from './endpoint.ts';
-import { nodePath, podPath, wayInto } from './enter-pod.ts';
+import { nodePath, podPath, type WayIn, wayInto } from './enter-pod.ts';
 import { tellIgnoredContainer } from './output.ts';
 
 export const usage = `Usage: podwire exec [-n NAMESPACE] [-it] ENDPOINT -- COMMAND [ARGUMENT...]
@@ -49,7 +48,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const name = clusterName(values.name);
   if (values.container !== undefined) tellIgnoredContainer('exec', values.container);
   const client = new ApiClient(name);
-  const { words: invocation, missing } = await wayInto(client, name, await pathOf(client, endpoint));
+  const { words: invocation, missing } = await wayOf(client, name, endpoint);
   for (const thing of missing) process.stderr.write(`podwire exec: not set up: ${thing}\n`);
   if (!(values.stdin && values.tty && process.stdin.isTTY)) {
     const standardInput = values.stdin ? 'inherit' : 'ignore';
@@ -65,12 +64,21 @@ export async function run(argv: readonly string[]): Promise<number> {
   return code;
 }
 
-async function pathOf(client: ApiClient, endpoint: Endpoint): Promise<string> {
-  if (endpoint.type === 'node') return nodePath(endpoint.name);
+async function wayOf(client: ApiClient, cluster: string, endpoint: Endpoint): Promise<WayIn> {
+  if (endpoint.type === 'node') return await wayInto(client, cluster, nodePath(endpoint.name));
+  if (endpoint.type === 'bare') {
+    // Nearly always there is such a pod: one question less.
+    try {
+      return await wayInto(client, cluster, podPath(endpoint.namespace, endpoint.name));
+    } catch (error) {
+      if (!(error instanceof AnswerError && error.code === 404)) throw error;
+    }
+  }
+  const { choosePod } = await import('./choose-pod.ts');
   const { namespace, name, of } = await choosePod(client, endpoint);
   // In a script standard error is the command's alone.
   if (of !== undefined && process.stderr.isTTY) process.stderr.write(`${of}: pod/${name}\n`);
-  return podPath(namespace, name);
+  return await wayInto(client, cluster, podPath(namespace, name));
 }
 
 function start(words: readonly string[], stdio: ('inherit' | 'ignore' | number)[]): ChildProcess {
