@@ -1,5 +1,4 @@
 /** What the command lines of all benchmarks have in common: `--help`, and mistakes in words, never with a stack. */
-import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
 /** As a shell reports the end by SIGINT. */
@@ -74,18 +73,4 @@ export function readRounds(words: string[], usual: number, { what = 'ROUNDS', mo
   const count = readNumber(rounds, what, { most });
   if (!Number.isInteger(count)) throw new Error(`${what} takes a whole number; found "${rounds}"`);
   return count;
-}
-
-/** What the user has asked for cannot be had: ends with a line, exit status 1. */
-export function refuse(reason: string): never {
-  process.stderr.write(`${reason}\n`);
-  process.exit(1);
-}
-
-export function requireRoot(): void {
-  if (process.getuid?.() !== 0) refuse('this needs root: network namespaces and the wires between them');
-}
-
-export function requireBuild(): void {
-  if (!existsSync(new URL('../dist/cli/main.js', import.meta.url))) refuse('there is no dist/: npm run build');
 }

@@ -6,7 +6,8 @@
  */
 import { createCluster } from '../src/podwire.ts';
 import { differences, policyObjects, readCyclonus, worldObjects } from '../test/sim/netpol-corpus.ts';
-import { commandLine, readRounds, refuse } from './command-line.ts';
+import { commandLine, readRounds } from './command-line.ts';
+import { refuse } from './requirements.ts';
 
 const usage = `Usage: npm run bench:policy-suite [-- ROUNDS]
 

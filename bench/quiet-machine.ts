@@ -1,8 +1,8 @@
 /** The gate of `podwire bench` for benchmarks of one process: a machine that does other things gives no figures. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type MachineLook, noiseOf } from '../src/measure/machine-use.ts';
-import { refuse } from './command-line.ts';
 import { lookAtMachine, useBetween } from './peers/machine-usage.ts';
+import { refuse } from './requirements.ts';
 
 /** As long as `podwire bench` looks before it begins. */
 const REST_MS = 1000;

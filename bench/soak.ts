@@ -9,7 +9,8 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { commandLine, EXIT_INTERRUPTED, readList, readNumber, requireBuild } from './command-line.ts';
+import { commandLine, EXIT_INTERRUPTED, readList, readNumber } from './command-line.ts';
+import { requireBuild } from './requirements.ts';
 import { auditDatagrams, auditPackets, checkFootprints, settle } from './soak/audit.ts';
 import { SoakCluster } from './soak/cluster.ts';
 import { type Footprints, leastOf } from './soak/footprint.ts';

@@ -8,7 +8,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { commandLine, readRounds, refuse, requireBuild } from './command-line.ts';
+import { commandLine, readRounds } from './command-line.ts';
+import { refuse, requireBuild } from './requirements.ts';
 import { missingWords } from './rivals/rival.ts';
 
 const usage = `Usage: npm run bench:start [-- ROUNDS]

@@ -42,6 +42,12 @@ export class NothingArrives extends Refusal {
   }
 }
 
+/** Why nothing comes back: a server that has ended is the reason, whatever else is. */
+export function silence({ servers, address, port }: PodRun, protocol: 'TCP' | 'UDP'): Refusal {
+  const gone = servers.find(({ hasEnded }) => hasEnded);
+  return gone?.failure() ?? new NothingArrives(address, port, protocol);
+}
+
 /** @throws Refusal */
 export async function measureLatency(run: LatencyRun): Promise<RoundTripTimes & { readonly use: RunUse }> {
   const { programs, address, port, seconds } = run;
@@ -49,7 +55,7 @@ export async function measureLatency(run: LatencyRun): Promise<RoundTripTimes & 
   const words = ['ping', '--to', address, '--port', String(port), '--timeout', timeout];
   const client = programs.meter('client (meter)', run.client, words);
   const warm = await client.order<RoundTripTimes>({ count: WARM_UP, seconds: 1, size: PING_BYTES });
-  if (warm.lost === warm.count) throw new NothingArrives(address, port, 'UDP');
+  if (warm.lost === warm.count) throw silence(run, 'UDP');
   const watching = await RunWatch.begin(run, () => client);
   const times = await client.order<RoundTripTimes>({ seconds, size: PING_BYTES, quantiles: QUANTILES });
   return { ...times, use: await watching.end() };

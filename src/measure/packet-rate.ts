@@ -1,6 +1,6 @@
 /** Small UDP datagrams between pods: the highest rate at which they arrive. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NothingArrives } from './latency.ts';
+import { silence } from './latency.ts';
 import { type Losses, lossesBetween } from './losses.ts';
 import { type RateFound, searchRate, type Trial } from './rate-search.ts';
 import { lossesOf, type PodRun, type RunUse, RunWatch } from './run-watch.ts';
@@ -61,7 +61,7 @@ export async function measurePacketRate(run: PacketRateRun): Promise<PacketRate>
     return result;
   };
   // Also finds neighbours and warms the path up.
-  if ((await trial(PROBE_RATE, PROBE_SECONDS)).delivered === 0) throw new NothingArrives(address, port, 'UDP');
+  if ((await trial(PROBE_RATE, PROBE_SECONDS)).delivered === 0) throw silence(run, 'UDP');
   let use: RunUse | undefined;
   const confirm = async (rate: number): Promise<Trial> => {
     const watching = await RunWatch.begin(run, () => client);

@@ -1,7 +1,7 @@
 /** One TCP stream between pods: by iperf3 where this machine has it, else by the meter. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Refusal } from '../vessel/refusal.ts';
-import { NothingArrives } from './latency.ts';
+import { NothingArrives, silence } from './latency.ts';
 import type { MachineUse } from './machine-use.ts';
 import type { PodProgram } from './pod-program.ts';
 import { readProcessTimes } from './proc-stat.ts';
@@ -69,7 +69,7 @@ export async function meterStream(run: StreamRun): Promise<StreamResult> {
   const intervals: StreamInterval[] = [];
   let at = 0;
   let answer = await client.order<StreamAnswer>({ seconds, interval: 1 }).catch((error: Error) => {
-    throw error.message.includes('does not answer') ? new NothingArrives(address, port, 'TCP') : error;
+    throw error.message.includes('does not answer') ? silence(run, 'TCP') : error;
   });
   for (; answer.interval !== undefined; answer = await client.answer<StreamAnswer>()) {
     const { bytes, seconds: took } = answer.interval;

@@ -34,6 +34,12 @@ const forwarded: readonly Deviation[] = [
   },
   {
     ours: 'delivered',
+    why: 'UDP over IPv6 without a checksum is forwarded (udp_error), and discarded by who receives it (RFC 6935)',
+    from: ['a pod', 'the host'],
+    cases: ['udp6: checksum 0 over IPv6'],
+  },
+  {
+    ours: 'delivered',
     why: 'connection tracking knows the request (nf_conntrack_proto_icmp.c, valid_new); hosts ignore it',
     cases: ['icmp: address mask request'],
   },
