@@ -184,9 +184,12 @@ describeUnless(lacks, 'observe', () => {
     const running = follow('--verdict', 'DROPPED', '--protocol', 'udp');
     await hears(running, /UDP/, () => flood(1));
     kill(running.child.pid!, 'SIGSTOP');
-    await flood(FLOOD);
+    // On a machine with much else to do a pod's own queue takes less than all of a flood.
+    await until(async () => {
+      await flood(FLOOD);
+      return (await dropped()) - before > 0.9 * FLOOD;
+    }, 20_000);
     kill(running.child.pid!, 'SIGCONT');
-    const total = (await dropped()) - before;
     await until(async () => {
       await flood(1);
       return /EVENTS LOST: \d+ at pod\/default\/a\n/.test(running.stderr);
@@ -199,7 +202,6 @@ describeUnless(lacks, 'observe', () => {
       0,
     );
     expect([code, stderr.replaceAll(/EVENTS LOST: .*\n/g, '')]).toEqual([0, '']);
-    expect(total).toBeGreaterThan(FLOOD / 2);
     // Of the first few nobody was told: `hears` began before nodes had been asked.
     const told = stdout.split('\n').length - 1 + lost;
     expect(told).toBeLessThanOrEqual(after);
