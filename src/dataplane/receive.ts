@@ -28,11 +28,16 @@ export function receiveFromUnderlay(dp: Dataplane, pkt: Packet, nowMs: number): 
   return end(dp, pkt, fromUnderlay(dp, pkt, nowMs), nowMs);
 }
 
-/** Ends what has waited too long. @param budget connections to look at, so that a crowd of them does not stop packets. */
-export function expire(dp: Dataplane, nowMs: number, budget: number): void {
-  if (dp.connections.count > 0) dp.connections.expire(nowMs, budget);
+/**
+ * Ends what has waited too long. True when there may be more of it: then it is not yet time to sleep.
+ *
+ * @param budget connections to look at, so that a crowd of them does not stop packets.
+ */
+export function expire(dp: Dataplane, nowMs: number, budget: number): boolean {
+  const removed = dp.connections.count > 0 ? dp.connections.expire(nowMs, budget) : 0;
   if (dp.staleFlows.pending) flushStale(dp, budget);
   expireFragments(dp, nowMs);
+  return removed >= budget || dp.staleFlows.pending;
 }
 
 function begin(dp: Dataplane, pkt: Packet, ingress: number, nowMs: number): void {

@@ -60,6 +60,8 @@ export class Loop {
   #host: TapPort | undefined;
   #links: LinkedUnderlay | undefined;
   #nextTickMs: number;
+  /** More has expired than one batch removes. */
+  #expiring = false;
   #violationReported = false;
 
   constructor(parts: LoopParts) {
@@ -103,7 +105,7 @@ export class Loop {
       for (let i = 0; i < ready; i++) this.#serve(this.#epoll.token(i), nowMs);
       this.#links?.flush(nowMs);
       underlay.flush();
-      expire(dataplane, nowMs, EXPIRE_BUDGET);
+      this.#expiring = expire(dataplane, nowMs, EXPIRE_BUDGET);
       if (nowMs >= this.#nextTickMs) this.#tick(nowMs);
     }
   }
@@ -111,7 +113,7 @@ export class Loop {
   /** Until something is ready or due: looking first, when that has been worth it, then asleep. */
   #wait(): number {
     const { clock, dataplane, spins } = this.#parts;
-    if (dataplane.staleFlows.pending) return this.#epoll.wait(0);
+    if (this.#expiring || dataplane.staleFlows.pending) return this.#epoll.wait(0);
     const idleMs = clock();
     const wakeMs = Math.min(this.#nextTickMs, this.#links?.nextDueMs ?? Infinity);
     let ready = 0;
